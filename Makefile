@@ -1,0 +1,60 @@
+# Everything a newcomer or CI runs. `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo.rirdex
+
+.PHONY: demo test check lint types bench generate clean
+
+demo: .venv/installed
+	@mkdir -p build
+	$(BIN)/rirdex build fixtures/now -o $(DEMO) --quiet
+	@echo
+	@echo "A leased address: from the holder (lessor) down to the user (lessee)"
+	$(BIN)/rirdex lookup --index $(DEMO) $(DEMO_ADDRESS)
+
+test: .venv/installed
+	$(BIN)/pytest -q
+
+check: lint types test
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+# make bench SIZE=small | medium | ripe
+SIZE ?= medium
+bench: .venv/bench
+	$(BIN)/python tests/bench.py --size $(SIZE)
+
+# make generate N=100000 OUT=build/generated: RIPE-shaped dumps of any size
+N ?= 100000
+OUT ?= build/generated
+generate: .venv/installed
+	$(BIN)/python fixtures/generate.py $(OUT) --inetnum $(N)
+
+# The link tree of the editable install has one link per file: refresh it when folders change.
+.venv/installed: pyproject.toml Makefile $(shell find indexer query -type d -not -name __pycache__)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "rirdex needs Python 3.11 or later; name one with: make PYTHON=python3.11"; exit 1; }
+	@command -v cc >/dev/null || command -v gcc >/dev/null || { \
+	  echo "A C compiler is missing: pytricia is compiled when it is installed."; \
+	  echo "On Debian or Ubuntu: apt-get install gcc libc6-dev python3-dev"; exit 1; }
+	@$(PYTHON) -c 'import os, sysconfig as s, sys; \
+	  sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))' || { \
+	  echo "The headers of Python are missing: pytricia is compiled when it is installed."; \
+	  echo "On Debian or Ubuntu: apt-get install python3-dev"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv/bench: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[dev,bench]'
+	touch $@
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Turn the dumps of the registries into an index."""

@@ -1,0 +1,135 @@
+"""Turn the rows of a build into the tables of an index, in the order of `layout`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+
+from . import nets, roles, sorted_tables
+from .roles import Facts
+from .rows import NET, Rows, other_objects
+from .rpsl import DISOWNED, OF_REGISTRY
+from .scan import Ints
+
+Array = NDArray[np.generic]
+_DAY = 86400
+_TOP = np.uint64(2**64 - 1)
+
+
+class Assembled(NamedTuple):
+    """Hold the arrays by table name, the dictionaries' texts, and the rows of sorted databases.
+
+    ``nets`` and ``objects`` are the rows (of `Rows`) that were kept, in the order of their ids.
+    """
+
+    arrays: dict[str, Array]
+    texts: dict[str, bytearray]
+    inverse: dict[str, sorted_tables.Rows]
+    nets: Ints
+    objects: Ints
+    nets4: int
+    root_bits: int
+
+
+def assemble(rows: Rows) -> Assembled:
+    """Build every table but the raw texts."""
+    objects = other_objects(rows)
+    org_object = _org_objects(rows, objects)
+    facts = _facts(rows, objects, org_object)
+    held = org_object >= 0
+    own = np.zeros(len(org_object), bool)
+    own[held] = (rows.flags[objects[org_object[held]]] & OF_REGISTRY) > 0
+    names = rows.words["org"]
+    own |= [names[k].decode() in roles.REGISTRY_ORGS for k in range(len(names))]
+    kind = roles.classify(facts, rows.words, own, held)
+    placeholder = roles.placeholders(facts, rows.words["netname"])
+    built = nets.build(rows, facts, kind, placeholder)
+    del facts
+    arrays = dict(built.tables)
+    arrays["org.object"] = org_object.astype(np.int32)
+    arrays |= _columns(rows, "net", built.row, ("netname", "descr", "country", "status", "org", "mnt_by"))
+    arrays |= _columns(rows, "object", objects, ("key", "name", "org"))
+    arrays["object.class"] = rows.kind[objects].astype(np.uint8)
+    for name in layout.DICTIONARIES:
+        arrays[f"text.{name}.at"] = rows.words[name].at
+    texts = {name: rows.words[name].text for name in layout.DICTIONARIES}
+    return Assembled(
+        arrays, texts, _inverse(rows, built.row, objects), built.row, objects, built.narrow,
+        built.root_bits,
+    )  # fmt: skip
+
+
+def _org_objects(rows: Rows, objects: Ints) -> Ints:
+    """Return for each code of the org dictionary the organisation's object id, -1 without one."""
+    keys = rows.words["key"]
+    organisation = layout.CLASSES.index("organisation")
+    known: dict[bytes, int] = {}
+    for k in np.flatnonzero(rows.kind[objects] == organisation).tolist():
+        known.setdefault(keys[int(rows.code("key")[objects[k]])], k)
+    names = rows.words["org"]
+    return np.array([known.get(names[code], -1) for code in range(len(names))], np.int64)
+
+
+def _facts(rows: Rows, objects: Ints, org_object: Ints) -> Facts:
+    """Gather what `roles` decides by, for every row."""
+    whole = (rows.first == 0) & (rows.last == (1 << 32) - 1)
+    wide = rows.wide
+    everything = (wide[:, 1] == 0) & (wide[:, 2] == 0) & (wide[:, 3] == _TOP) & (wide[:, 4] == _TOP)
+    whole[wide[everything, 0].astype(np.int64)] = True
+    netname, descr = rows.code("netname"), rows.code("descr")
+    name = roles.name_hashes(rows.words["netname"])[netname]
+    name = np.where(descr > 0, roles.name_hashes(rows.words["descr"])[descr], name)
+    names = rows.code("name")[objects[org_object]] if len(objects) else np.zeros(len(org_object), int)
+    names = np.where(org_object >= 0, names, 0)
+    called = names[rows.code("org")]
+    name = np.where(called > 0, roles.name_hashes(rows.words["name"])[called], name)
+    return Facts(
+        rows.registries, rows.registry, rows.code("status"), rows.code("org"),
+        rows.code("mnt_by"), netname, whole, (rows.flags & DISOWNED) > 0, name,
+    )  # fmt: skip
+
+
+def _columns(rows: Rows, table: str, which: Ints, texts: tuple[str, ...]) -> dict[str, Array]:
+    """Return the columns that nets and other objects have alike, each as narrow as its codes."""
+    found: dict[str, Array] = {}
+    for name in texts:
+        found[f"{table}.{name}"] = narrowed(rows.code(name)[which], len(rows.words[name]))
+    found[f"{table}.created"] = _days(rows.created[which])
+    found[f"{table}.modified"] = _days(rows.modified[which])
+    found[f"{table}.origin"] = narrowed(rows.origin[which], len(rows.origins))
+    found[f"{table}.object"] = rows.number[which]
+    return found
+
+
+def _days(seconds: Ints) -> NDArray[np.uint16]:
+    return np.clip(seconds // _DAY, 0, 0xFFFF).astype(np.uint16)
+
+
+def narrowed(codes: Array, count: int) -> Array:
+    """Return codes below ``count`` in the narrowest unsigned type that holds them."""
+    return codes.astype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32)
+
+
+def _inverse(rows: Rows, net_rows: Ints, objects: Ints) -> dict[str, sorted_tables.Rows]:
+    """Return the rows of the databases with sorted keys."""
+    handles = rows.code("key")[objects].astype(np.int64)
+    found = {
+        "handles": sorted_tables.rows(rows.words["key"], handles, np.arange(len(objects))),
+    }
+    for name in ("org", "netname", "mnt_by", "country"):
+        codes = rows.code(name)[net_rows].astype(np.int64)
+        ids = np.flatnonzero(codes)
+        words, codes = rows.words[name], codes[ids]
+        if name in ("mnt_by", "country"):
+            words, codes, ids = sorted_tables.list_pairs(words, codes, ids)
+        found[name] = sorted_tables.rows(words, codes, ids)
+    return found
+
+
+def is_net(rows: Rows) -> NDArray[np.bool_]:
+    """Mark the rows that are nets."""
+    return rows.kind == NET

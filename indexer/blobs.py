@@ -1,0 +1,77 @@
+"""Pack the raw text of objects into compressed blocks.
+
+Eight objects make a block: with a trained dictionary that halves the size against single
+objects and is still read in microseconds. A block begins with `HEADER`: where its first object
+lay in the dump's text, the length of every object, and the gap before the next one, so that
+the exact place of each object in its dump costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from rirdex.query.layout import BLOCK
+
+from .scan import Ints
+
+LEVEL: Final = 3
+DICTIONARY_SIZE: Final = 64 << 10
+HEADER: Final = np.dtype([("base", "<u8"), ("length", "<u4", BLOCK), ("gap", "<u4", BLOCK)])
+
+
+class Blocks(NamedTuple):
+    """Hold the compressed blocks of a chunk: the size of each (uint32) and their bytes."""
+
+    sizes: NDArray[np.uint32]
+    data: bytes
+
+
+def train(samples: list[bytes]) -> bytes:
+    """Return a dictionary for texts like the samples, or b"" when there are too few."""
+    if len(samples) < 256:
+        return b""
+    try:
+        made = zstandard.train_dictionary(DICTIONARY_SIZE, samples, d=8, k=256, level=LEVEL)
+    except zstandard.ZstdError:
+        return b""
+    return made.as_bytes()
+
+
+@lru_cache(maxsize=1)
+def _compressor(dictionary: bytes) -> zstandard.ZstdCompressor:
+    data = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+    if data is not None:
+        data.precompute_compress(level=LEVEL)
+    return zstandard.ZstdCompressor(level=LEVEL, dict_data=data, write_dict_id=False)
+
+
+def pack(
+    chunk: bytes | memoryview, base: int, start: Ints, end: Ints, dictionary: bytes
+) -> Blocks:
+    """Compress the objects at these spans of a chunk that begins ``base`` bytes into its text."""
+    count = -(-len(start) // BLOCK)
+    if not count:
+        return Blocks(np.zeros(0, np.uint32), b"")
+    header = np.zeros(count, HEADER)
+    header["base"] = base + start[::BLOCK]
+    length = np.zeros(count * BLOCK, np.uint32)
+    length[: len(start)] = end - start
+    header["length"] = length.reshape(count, BLOCK)
+    gap = np.zeros(count * BLOCK, np.uint32)
+    gap[: len(start) - 1] = start[1:] - end[:-1]
+    header["gap"] = gap.reshape(count, BLOCK)
+    view = memoryview(chunk)
+    spans = [view[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+    heads = header.tobytes()
+    size = HEADER.itemsize
+    payloads = [
+        b"".join([heads[k * size : (k + 1) * size], *spans[k * BLOCK : (k + 1) * BLOCK]])
+        for k in range(count)
+    ]
+    packed = [bytes(p) for p in _compressor(dictionary).multi_compress_to_buffer(payloads)]
+    return Blocks(np.array([len(p) for p in packed], np.uint32), b"".join(packed))

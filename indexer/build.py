@@ -1,0 +1,371 @@
+"""Build an index from dump files: find, read, assemble, write, swap in.
+
+The order of files is that of their base names, so that neither arguments nor folders nor the
+number of processes change a byte of the result. A bad record is counted and sampled; a bad file
+stops the build and leaves the index that was there as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from importlib.metadata import version
+from typing import Any, Final
+
+import lmdb
+import numpy as np
+import zstandard
+
+from rirdex.query import layout
+from rirdex.query.errors import DumpError, Error
+
+from . import sources, writer
+from .assemble import Assembled, assemble
+from .blobs import train
+from .pool import Task, read_all
+from .rows import Rows, join
+from .rpsl import Batch
+from .scan import ATTRIBUTES
+from .sources import Source
+
+CLASSES: Final = frozenset(name.decode() for name in ATTRIBUTES if name)
+_TRAINING: Final = 2 << 20
+_HEADER_DATE = re.compile(rb"^[#%]\s*(\d{4})(\d\d)(\d\d)(?:\s|$)", re.MULTILINE)
+Progress = Callable[[int], object]
+
+
+@dataclass
+class Report:
+    """Tell what came of one source: counts, rejects, time. ``rejects`` are samples."""
+
+    name: str
+    path: str
+    size: int
+    sha256: str = ""
+    text_bytes: int = 0
+    date: str | None = None
+    serial: str | None = None
+    registries: tuple[str, ...] = ()
+    classes: dict[str, int] = field(default_factory=dict)
+    kept: int = 0
+    duplicates: int = 0
+    reject_counts: dict[str, int] = field(default_factory=dict)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class Summary:
+    """Tell what a build did: its sources, what was skipped, the size of the index, the time."""
+
+    path: str
+    reports: list[Report]
+    skipped: list[tuple[str, str]]
+    nets: int
+    objects: int
+    index_bytes: int
+    seconds: float
+
+
+def build(
+    paths: Sequence[str],
+    target: str,
+    *,
+    snapshot: date | None = None,
+    strict: bool = False,
+    processes: int | None = None,
+    progress: Progress = lambda _: None,
+    total: Progress = lambda _: None,
+) -> Summary:
+    """Build an index at ``target`` from files and folders (`-` = standard input).
+
+    ``snapshot`` is the date of the dumps where they do not say; ``strict`` makes a bad record an
+    error; ``processes`` is the number of reading processes, 0 = read in this one; ``total`` and
+    ``progress`` are told bytes of the files. Raises `DumpError`, `StoreError`.
+    """
+    begin = time.monotonic()
+    with writer.building(target) as path:
+        found, skipped, serials = recognise(paths, path)
+        total(sum(source.size for source in found))
+        writer.check_space(path, target, _least_size(found))
+        reports = [Report(source.name, source.path, source.size) for source in found]
+        batches, files = _read(found, reports, processes, progress)
+        if strict:
+            _refuse_rejects(reports)
+        blocks = [batch.blocks for batch in batches]
+        rows = join(batches, files)
+        batches.clear()
+        _date(reports, rows, snapshot, serials)
+        assembled = assemble(rows)
+        _count_duplicates(reports, rows, assembled)
+        origins = rows.origins
+        del rows
+        build_id = _build_id(reports, snapshot, strict)
+        dictionary = _dictionary(found)
+        tables = _tables(assembled, blocks, dictionary)
+        needed = sum(array.nbytes for array in assembled.arrays.values())
+        needed += sum(len(text) for text in assembled.texts.values())
+        needed += sum(len(block.data) for block in blocks)
+        writer.check_space(path, target, needed + needed // 10)
+        meta = _meta(reports, skipped, origins, assembled)
+        writer.write(path, tables, assembled.inverse, meta)
+        writer.seal(path, build_id)
+        size = os.stat(path).st_size
+        writer.swap_in(path, target)
+    return Summary(
+        target, reports, skipped, len(assembled.nets), len(assembled.objects), size,
+        time.monotonic() - begin,
+    )  # fmt: skip
+
+
+def recognise(
+    paths: Sequence[str], beside: str
+) -> tuple[list[Source], list[tuple[str, str]], dict[str, str]]:
+    """Find the sources in order, what was skipped and why, and the serials by registry.
+
+    A file that was named and is no dump is an error; in a folder it is skipped.
+    """
+    spooled = [path for path in paths if path == "-"]
+    files, missing = sources.find([path for path in paths if path != "-"])
+    if missing:
+        raise DumpError(missing[0], "there is no such file or folder")
+    found: list[Source] = []
+    skipped: list[tuple[str, str]] = []
+    serials: dict[str, str] = {}
+    for path, named in files:
+        name = os.path.basename(path)
+        if name.endswith(".CURRENTSERIAL"):
+            with open(path, "rb") as file:
+                serials[name.removesuffix(".CURRENTSERIAL")] = file.read(32).decode("latin-1").strip()
+            continue
+        try:
+            dumps = [source for source in sources.members(path) if is_dump(source)]
+            if not dumps:
+                raise DumpError(path, "is no dump that rirdex can read")
+            found += dumps
+        except DumpError as error:
+            if named or not _no_dump(error):
+                raise
+            skipped.append((path, str(error).removeprefix(f"{path}: ")))
+    if spooled:
+        found.append(sources.spool_stdin(f"{beside}.stdin"))
+        if not is_dump(found[-1]):
+            raise DumpError("-", "standard input is no dump that rirdex can read")
+    if not found:
+        raise DumpError(paths[0] if paths else "-", "holds no dump: name files or folders with the "
+                        "registries' dumps")  # fmt: skip
+    return _in_order(found), skipped, serials
+
+
+def _no_dump(error: DumpError) -> bool:
+    """Say whether an error means "no dump", not "a broken one"."""
+    return "is no dump" in str(error) or "is empty" in str(error)
+
+
+def is_dump(source: Source) -> bool:
+    """Say whether a source's text begins like a dump."""
+    return sources.is_rpsl(sources.read_head(source), CLASSES)
+
+
+def _in_order(found: list[Source]) -> list[Source]:
+    """Sort sources by base name; where names are equal, by what the files hold."""
+    names = [source.name for source in found]
+
+    def key(source: Source) -> tuple[str, str]:
+        if names.count(source.name) == 1:
+            return source.name, ""
+        with open(source.path, "rb") as file:
+            digest = sha256()
+            while part := file.read(1 << 20):
+                digest.update(part)
+        return source.name, digest.hexdigest()
+
+    return sorted(found, key=key)
+
+
+def _least_size(found: list[Source]) -> int:
+    """Return a lower bound of the index's size, to stop early on a full disk."""
+    return sum(source.size for source in found) // 8
+
+
+def _dictionary(found: list[Source]) -> bytes:
+    """Train the dictionary of raw texts on the beginning of every source."""
+    share = _TRAINING // max(len(found), 1)
+    samples: list[bytes] = []
+    for source in found:
+        head = sources.read_head(source)[: max(share, 1 << 16)]
+        samples += [text for text in head.split(b"\n\n")[:-1] if text.strip()]
+    return train(samples)
+
+
+def _read(
+    found: list[Source], reports: list[Report], processes: int | None, progress: Progress
+) -> tuple[list[Batch], list[int]]:
+    """Read all sources; return their batches and of which source each is."""
+    workers = min(os.cpu_count() or 1, 8) if processes is None else processes
+    if sum(source.size for source in found) < 1 << 18:
+        workers = 0
+    files: list[int] = []
+    batches: list[Batch] = []
+
+    def tasks() -> Iterator[Task]:
+        for number, source in enumerate(found):
+            begin = time.monotonic()
+            for offset, text in _texts(source, reports[number], progress):
+                files.append(number)
+                yield Task(offset, text)
+            reports[number].seconds = time.monotonic() - begin
+
+    for batch in read_all(tasks(), _dictionary(found), workers):
+        _tell(reports[files[len(batches)]], batch)
+        batches.append(batch)
+    return batches, files
+
+
+def _texts(
+    source: Source, report: Report, progress: Progress
+) -> Iterator[tuple[int, bytes]]:
+    opened = sources.open_source(source, progress)
+    try:
+        for offset, text in sources.chunks(source, opened.text):
+            if offset == 0 and text:
+                report.date = _header_date(text[:4096])
+            if text is None:
+                _reject(report, offset, "an object is larger than 64 MiB", b"")
+                continue
+            report.text_bytes = offset + len(text)
+            yield offset, text
+        report.sha256 = sources.digest(source, opened)
+    finally:
+        opened.close()
+
+
+def _header_date(head: bytes) -> str | None:
+    comments = head.split(b"\n\n", 1)[0]
+    for year, month, day in _HEADER_DATE.findall(comments):
+        try:
+            return date(int(year), int(month), int(day)).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+def _tell(report: Report, batch: Batch) -> None:
+    """Add what a chunk gave to its source's report."""
+    report.kept += len(batch.kind)
+    for name, count in batch.classes.items():
+        report.classes[name] = report.classes.get(name, 0) + count
+    for reason, count in batch.reject_counts.items():
+        report.reject_counts[reason] = report.reject_counts.get(reason, 0) + count
+    for reject in batch.rejects:
+        if len(report.rejects) < 20:
+            _sample(report, reject.offset, reject.reason, reject.sample)
+
+
+def _reject(report: Report, offset: int, reason: str, sample: bytes) -> None:
+    report.reject_counts[reason] = report.reject_counts.get(reason, 0) + 1
+    _sample(report, offset, reason, sample)
+
+
+def _sample(report: Report, offset: int, reason: str, sample: bytes) -> None:
+    text = sample.decode(errors="replace")
+    report.rejects.append({"offset": offset, "reason": reason, "sample": text})
+
+
+def _refuse_rejects(reports: list[Report]) -> None:
+    for report in reports:
+        for reject in report.rejects[:1]:
+            raise DumpError(
+                report.path, f"{reject['reason']} at byte {reject['offset']}: "
+                f"{reject['sample'][:60]!r}", reject["offset"],
+            )  # fmt: skip
+
+
+def _date(
+    reports: list[Report], rows: Rows, snapshot: date | None, serials: dict[str, str]
+) -> None:
+    """Give every source its date and registries; dates of one registry may not lie apart."""
+    declared: dict[str, list[Report]] = {}
+    for number, report in enumerate(reports):
+        named = {str(item["source"]) for item in rows.origins if item["file"] == number}
+        report.registries = tuple(sorted(named))
+        report.serial = next((serials[name] for name in report.registries if name in serials), None)
+        if report.date:
+            for name in named:
+                declared.setdefault(name, []).append(report)
+        newest = int(rows.modified[rows.file == number].max(initial=0))
+        if snapshot:
+            report.date = snapshot.isoformat()
+        elif report.date is None and newest:
+            report.date = datetime.fromtimestamp(newest, UTC).date().isoformat()
+    for name, dated in declared.items():
+        days = sorted(dated, key=lambda report: report.date or "")
+        first, last = (date.fromisoformat(report.date or "") for report in (days[0], days[-1]))
+        if (last - first).days > 2:
+            raise Error(
+                f"{days[0].path} ({first}) and {days[-1].path} ({last}) are dumps of {name} from "
+                "different days: give files of one day, or say the date with --date"
+            )
+
+
+def _count_duplicates(reports: list[Report], rows: Rows, assembled: Assembled) -> None:
+    kept = np.bincount(
+        rows.file[np.concatenate([assembled.nets, assembled.objects])], minlength=len(reports)
+    )
+    for report, count in zip(reports, kept.tolist(), strict=True):
+        report.duplicates = report.kept - count
+
+
+def _build_id(reports: list[Report], snapshot: date | None, strict: bool) -> bytes:
+    digest = sha256(f"{layout.FORMAT} {version('rirdex')} {snapshot} {strict}\n".encode())
+    for report in reports:
+        digest.update(f"{report.name} {report.sha256}\n".encode())
+    return digest.digest()[:16]
+
+
+def _tables(
+    assembled: Assembled, blocks: list[Any], dictionary: bytes
+) -> Iterator[tuple[str, Any]]:
+    """Yield every table in a fixed order; what was yielded is let go."""
+    for name in sorted(assembled.arrays):
+        yield name, np.ascontiguousarray(assembled.arrays.pop(name))
+    for name, text in assembled.texts.items():
+        yield f"text.{name}", text
+    sizes = np.concatenate([block.sizes for block in blocks] or [np.zeros(0, np.uint32)])
+    yield "raw.at", np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)])
+    yield "raw.dictionary", dictionary
+    yield from writer.parts(block.data for block in blocks)
+
+
+def _meta(
+    reports: list[Report], skipped: list[tuple[str, str]], origins: list[Any], assembled: Assembled
+) -> dict[str, Any]:
+    return {
+        "format": layout.FORMAT,
+        "versions": {
+            "rirdex": version("rirdex"), "lmdb": lmdb.__version__,
+            "zstandard": zstandard.__version__,
+        },
+        "sources": [
+            {
+                "name": report.name, "size": report.size, "sha256": report.sha256,
+                "text_bytes": report.text_bytes, "serial": report.serial, "date": report.date,
+                "registries": report.registries, "classes": report.classes,
+                "duplicates": report.duplicates, "rejects": report.reject_counts,
+                "samples": report.rejects,
+            }
+            for report in reports
+        ],
+        "skipped": sorted({os.path.basename(path) for path, _ in skipped}),
+        "origins": origins,
+        "counts": {
+            "nets": len(assembled.nets), "nets4": assembled.nets4,
+            "objects": len(assembled.objects),
+        },
+        "root_bits": assembled.root_bits,
+    }  # fmt: skip

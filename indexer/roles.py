@@ -1,0 +1,260 @@
+"""Say what a net is by what its registry says of it: status tables and rules R1, R2, R3, R5.
+
+A status gives a class; a class gives the rank among nets of one size and, together with the
+chain above, the role. Sources: RIPE NCC documentation (ripe-826, ripe-738, descriptions of
+primary objects), apnic.net "Recording network assignments", AFRINIC's status enumeration.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+
+from .hierarchy import Forest
+from .intern import Dictionary, hash_spans
+from .scan import Ints, padded
+
+REG, HOLD, HOLD_PI, LEG, ANY, PART, SUB, AGG, CUST, NONE = range(10)
+# The rank of each class among nets of one size: registry first, no status last.
+RANK = np.array([0, 1, 1, 1, 1, 2, 3, 4, 5, 6])
+
+_RPSL: Final = {
+    "ALLOCATED UNSPECIFIED": REG, "ALLOCATED PA": HOLD, "ALLOCATED-ASSIGNED PA": HOLD,
+    "ALLOCATED PI": HOLD, "LIR-PARTITIONED PA": PART, "LIR-PARTITIONED PI": PART,
+    "SUB-ALLOCATED PA": SUB, "AGGREGATED-BY-LIR": AGG, "ASSIGNED PA": CUST,
+    "ASSIGNED PI": HOLD_PI, "ASSIGNED ANYCAST": ANY, "LEGACY": LEG, "EARLY-REGISTRATION": LEG,
+    "NOT-SET": LEG, "ASSIGNED": CUST, "ALLOCATED": HOLD, "ALLOCATED-BY-RIR": HOLD,
+    "ALLOCATED-BY-LIR": SUB,
+}  # fmt: skip
+_APNIC: Final = {
+    "ALLOCATED PORTABLE": HOLD, "ASSIGNED PORTABLE": HOLD_PI, "ALLOCATED NON-PORTABLE": SUB,
+    "ASSIGNED NON-PORTABLE": CUST, "UNSPECIFIED": REG,
+}  # fmt: skip
+_AFRINIC: Final = _RPSL | {"POLICY-RESERVED": REG}
+STATUS: Final = {"RIPE": _RPSL, "APNIC": _APNIC, "AFRINIC": _AFRINIC}
+# Other registries that speak RPSL: any of the three grammars.
+OTHER_STATUS: Final = {**_APNIC, **_AFRINIC}
+
+RS_MAINTAINERS: Final = frozenset(
+    {"RIPE-NCC-HM-MNT", "RIPE-NCC-END-MNT", "RIPE-NCC-LEGACY-MNT"}
+)
+REGISTRY_ORGS: Final = frozenset(
+    {"ORG-NCC1-RIPE", "ORG-IANA1-RIPE", "ORG-APNI1-AP", "ORG-APNI3-AP", "ORG-AFNC1-AFRINIC"}
+)
+# National registries of the APNIC region: maintainer and the netnames of their own blocks.
+NIR_BLOCKS: Final = {
+    "MAINT-JPNIC": "JPNIC-NET-JP", "MNT-KRNIC-AP": "KRNIC-", "MAINT-TW-TWNIC": "TWNIC-TW",
+    "MAINT-CNNIC-AP": "CNNIC-", "MAINT-VN-VNNIC": "VNNIC-NET", "MNT-APJII-ID": "IDNIC-ID",
+    "MAINT-IN-IRINN": "IRINN-",
+}  # fmt: skip
+# Which netnames are placeholders in the dumps of RIPE, APNIC and AFRINIC (ipfire/libloc discards
+# the same ones), and which are when the record covers the whole address space.
+_PLACEHOLDER = re.compile(
+    rb"ERX-NETBLOCK|(?:AFRINIC|ARIN|LACNIC|RIPE)-CIDR-BLOCK|IANA-NETBLOCK-\d{1,3}$|IANA-BLO?C?K$"
+    rb"|NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK|STUB-[0-9A-F-]+SLASH\d{1,3}"
+)
+_PLACEHOLDER_STARTS = (b"ERX-", b"AFRI", b"ARIN", b"LACN", b"RIPE", b"IANA", b"NON-", b"STUB")
+_WITH_PLACEHOLDERS: Final = ("RIPE", "APNIC", "AFRINIC")
+
+
+class Facts(NamedTuple):
+    """Hold what is known of each net, in the order of net ids; all arrays are (n,).
+
+    ``registry`` indexes ``registries``; ``org``, ``status``, ``mnt_by``, ``netname``, ``descr``
+    are codes of their dictionaries; ``name`` is the hash of the normalised name of its party.
+    """
+
+    registries: list[str]
+    registry: NDArray[np.int64]
+    status: NDArray[np.uint32]
+    org: NDArray[np.uint32]
+    mnt_by: NDArray[np.uint32]
+    netname: NDArray[np.uint32]
+    whole: NDArray[np.bool_]
+    disowned: NDArray[np.bool_]
+    name: NDArray[np.uint64]
+
+
+def placeholders(facts: Facts, netnames: Dictionary) -> NDArray[np.bool_]:
+    """Mark the records that say only "not here": they never match and stand in no chain."""
+    code = np.zeros(len(netnames), bool)
+    text = padded(netnames.text)
+    start = netnames.at[:-1].astype(np.int64)
+    head = np.ndarray((len(text) - 4,), "<u4", text.data, 0, (1,))[start]
+    wanted = np.frombuffer(b"".join(_PLACEHOLDER_STARTS), "<u4")
+    for k in np.flatnonzero(np.isin(head & 0xDFDFDFDF, wanted & 0xDFDFDFDF)).tolist():
+        code[k] = _PLACEHOLDER.match(netnames[k].upper()) is not None
+    root = np.array([netnames[int(k)].upper() == b"ROOT" for k in np.unique(facts.netname[facts.whole])])
+    roots = np.unique(facts.netname[facts.whole])[root] if len(root) else np.zeros(0, np.uint32)
+    apart = code[facts.netname] | (facts.whole & np.isin(facts.netname, roots))
+    apart |= facts.disowned & (facts.registry == _index(facts.registries, "APNIC"))
+    known = np.array([name in _WITH_PLACEHOLDERS for name in facts.registries] or [False])
+    return apart & known[facts.registry]
+
+
+def _index(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else -1
+
+
+def _codes_with(dictionary: Dictionary, wanted: frozenset[str]) -> NDArray[np.bool_]:
+    """Mark the codes of a dictionary of lists that hold one of some items."""
+    marked = np.zeros(len(dictionary), bool)
+    text = bytes(dictionary.text)
+    for item in wanted:
+        found = text.find(item.encode())
+        while found >= 0:
+            code = int(np.searchsorted(dictionary.at, found, "right")) - 1
+            marked[code] |= item.encode() in dictionary[code].split(b"\n")
+            found = text.find(item.encode(), found + 1)
+    return marked
+
+
+def classify(
+    facts: Facts, dictionaries: dict[str, Dictionary], org_of_registry: NDArray[np.bool_],
+    org_known: NDArray[np.bool_],
+) -> NDArray[np.int8]:  # fmt: skip
+    """Return the class of each net by its registry's table and rule R1.
+
+    ``org_of_registry`` and ``org_known`` say of each organisation code whether it is a registry's
+    own, and whether a source holds the organisation.
+    """
+    statuses = [dictionaries["status"][k].decode() for k in range(len(dictionaries["status"]))]
+    table = np.array(
+        [
+            [STATUS.get(registry, OTHER_STATUS).get(status, NONE) for status in statuses]
+            for registry in facts.registries
+        ]
+        or [[NONE] * len(statuses)],
+        np.int8,
+    )
+    kind = table[facts.registry, facts.status]
+    status_is = {name: statuses.index(name) for name in
+                 ("ALLOCATED UNSPECIFIED", "ASSIGNED") if name in statuses}  # fmt: skip
+    ripe = facts.registry == _index(facts.registries, "RIPE")
+    own = org_of_registry[facts.org]
+    # R1: an organisation of type RIR or IANA, or one of the registries' own.
+    kind[own & (kind != NONE)] = REG
+    if "ALLOCATED UNSPECIFIED" in status_is:
+        unspecified = facts.status == status_is["ALLOCATED UNSPECIFIED"]
+        kind[ripe & unspecified & org_known[facts.org] & ~own] = HOLD
+    rs = _codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
+    if "ASSIGNED" in status_is:
+        kind[ripe & (facts.status == status_is["ASSIGNED"]) & rs] = HOLD_PI
+    kind[_nir_blocks(facts, dictionaries)] = REG
+    return kind
+
+
+def _nir_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
+    apnic = facts.registry == _index(facts.registries, "APNIC")
+    found = np.zeros(len(facts.registry), bool)
+    for maintainer, netname in NIR_BLOCKS.items():
+        theirs = _codes_with(dictionaries["mnt_by"], frozenset({maintainer}))[facts.mnt_by]
+        rows = np.flatnonzero(apnic & theirs)
+        names = [dictionaries["netname"][int(k)].upper() for k in facts.netname[rows]]
+        found[rows] = [name.startswith(netname.encode()) for name in names]
+    return found
+
+
+class Roles(NamedTuple):
+    """Hold for each piece its holder's net (-1 = none) and its role byte (`layout.ROLES`)."""
+
+    holder: Ints
+    role: NDArray[np.uint8]
+
+
+def assign(
+    forest: Forest, kind: NDArray[np.int8], facts: Facts, mnt_by: Dictionary
+) -> Roles:
+    """Give every piece its holder and role (R1, R2, R3, R5)."""
+    rs = _codes_with(mnt_by, RS_MAINTAINERS)[facts.mnt_by]
+    net, above = forest.net, forest.above
+    direct = np.full(len(net), -1, np.int64)
+    legacy = np.full(len(net), -1, np.int64)
+    classes = kind[net]
+    is_direct = np.isin(classes, (HOLD, HOLD_PI, ANY))
+    for rows in _levels(forest):
+        up = above[rows]
+        inherited = np.where(up >= 0, direct[up], -1)
+        direct[rows] = np.where(is_direct[rows], net[rows], inherited)
+        old = np.where(up >= 0, legacy[up], -1)
+        own = net[rows]
+        # A deeper LEGACY wins with an RS maintainer of its own and another organisation.
+        wins = (old < 0) | (rs[own] & (facts.org[own] != facts.org[old]) & (facts.org[own] > 0))
+        legacy[rows] = np.where((classes[rows] == LEG) & wins, own, old)
+    holder = np.where(direct >= 0, direct, legacy)
+    differs = (holder < 0) | ~_same(facts, net, holder)
+    role = np.full(len(net), layout.INFRASTRUCTURE, np.uint8)
+    role[differs] = layout.CUSTOMER
+    role[classes == AGG] = layout.AGGREGATE
+    around = np.where(above >= 0, net[above], net)
+    role[(classes == PART) & ((facts.org[net] == 0) | _same(facts, net, around))] = layout.PARTITION
+    role[is_direct | (holder == net)] = layout.HOLDER
+    role[classes == REG] = layout.REGISTRY
+    role[differs & (classes != REG)] |= layout.IS_USER
+    return Roles(holder, role)
+
+
+def _levels(forest: Forest) -> list[Ints]:
+    order = np.argsort(forest.depth, kind="stable")
+    ends = np.cumsum(np.bincount(forest.depth)) if len(order) else np.zeros(0, np.int64)
+    return np.split(order, ends[:-1]) if len(ends) else []
+
+
+def _same(facts: Facts, left: Ints, right: Ints) -> NDArray[np.bool_]:
+    """Say of pairs of nets whether they name one party: org handle, else normalised name."""
+    orgs = facts.org[left], facts.org[right]
+    by_name = facts.name[left] == facts.name[right]
+    both = (orgs[0] > 0) & (orgs[1] > 0)
+    return np.where(both, orgs[0] == orgs[1], by_name)
+
+
+def _fold_table() -> NDArray[np.uint8]:
+    table = np.zeros(256, np.uint8)
+    for code in range(128, 256):
+        table[code] = code
+    for letter in b"0123456789abcdefghijklmnopqrstuvwxyz":
+        table[letter] = letter
+    table[65:91] = table[97:123]
+    return table
+
+
+_FOLD = _fold_table()
+_SLICE: Final = 1 << 18
+
+
+def name_hashes(dictionary: Dictionary) -> NDArray[np.uint64]:
+    """Return a hash of the normal form of every text: letters and digits only, case folded."""
+    found = []
+    data = np.frombuffer(dictionary.text, np.uint8)
+    for low in range(0, len(dictionary), _SLICE):
+        at = dictionary.at[low : low + _SLICE + 1].astype(np.int64)
+        folded = _FOLD[data[at[0] : at[-1]]]
+        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(folded != 0)])[at - at[0]]
+        text = padded(folded[folded != 0])
+        hashes = hash_spans(text, kept[:-1], np.diff(kept))
+        foreign = np.concatenate([np.zeros(1, np.int64), np.cumsum(folded > 127)])[at - at[0]]
+        _fold_foreign(dictionary, low, np.flatnonzero(np.diff(foreign)), hashes)
+        # A name without letters or digits stands for itself.
+        empty = np.flatnonzero(np.diff(kept) == 0)
+        hashes[empty] = hash_spans(padded(data), at[:-1][empty], np.diff(at)[empty])
+        found.append(hashes)
+    return np.concatenate(found)
+
+
+def _fold_foreign(
+    dictionary: Dictionary, low: int, rows: Ints, hashes: NDArray[np.uint64]
+) -> None:
+    """Fold the texts with letters outside ASCII, one by one."""
+    if not len(rows):
+        return
+    texts = [
+        "".join(c for c in dictionary[low + k].decode().casefold() if c.isalnum()).encode()
+        for k in rows.tolist()
+    ]
+    length = np.array([len(text) for text in texts], np.int64)
+    hashes[rows] = hash_spans(padded(b"".join(texts)), np.cumsum(length) - length, length)

@@ -1,0 +1,152 @@
+"""Sort texts, and pack the inverse tables: handle, organisation, maintainer ... -> ids.
+
+A row of an LMDB database with sorted keys holds a run of up to `KEYS` neighbouring keys, under
+the first of them: millions of distinct netnames are then a few thousand rows. The row is
+compressed: counts, key lengths, the keys, and the ids of each key ascending as differences.
+`rirdex.query.store` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+
+from .intern import Dictionary, gather, group, hash_spans
+from .scan import Ints, padded, words_of
+
+KEYS: Final = 128
+IDS: Final = 4096
+_MASKS = np.array([(1 << 8 * k) - 1 for k in range(8)] + [2**64 - 1], np.uint64)
+Rows = Iterator[tuple[bytes, bytes]]
+
+
+def text_order(text: NDArray[np.uint8], start: Ints, length: Ints) -> Ints:
+    """Return the order of spans of a padded text by their bytes.
+
+    Eight bytes at a time, like a radix sort from the left: only spans that are still equal are
+    looked at again.
+    """
+    words = words_of(text)
+
+    def word(rows: Ints, at: int) -> NDArray[np.uint64]:
+        rest = np.clip(length[rows] - at, 0, 8)
+        # Spans that ended are not read: their offset may lie behind the text.
+        place = np.where(rest > 0, start[rows] + at, 0)
+        return (words[place] & _MASKS[rest]).byteswap()
+
+    everything = np.arange(len(start))
+    first = word(everything, 0)
+    order = np.argsort(first, kind="stable")
+    same = np.zeros(len(order) + 1, bool)
+    same[1:-1] = first[order[1:]] == first[order[:-1]]
+    at = 8
+    while same.any():
+        places = np.flatnonzero(same[:-1] | same[1:])
+        rows = order[places]
+        run = np.cumsum(~same[:-1])[places]
+        if (length[rows] <= at).all():
+            order[places] = rows[np.lexsort((length[rows], run))]
+            break
+        key = word(rows, at)
+        again = np.lexsort((np.minimum(length[rows], at + 8), key, run))
+        order[places] = rows[again]
+        key, size = key[again], np.minimum(length[order[places]], at + 8)
+        still = np.zeros(len(same), bool)
+        equal = (key[1:] == key[:-1]) & (run[1:] == run[:-1]) & (size[1:] == size[:-1])
+        still[places[1:]] = equal & (size[1:] == at + 8)
+        same = still
+        at += 8
+    return order
+
+
+def folded_keys(names: Dictionary) -> tuple[NDArray[np.uint8], Ints, Ints]:
+    """Return the sort keys of a dictionary's texts as spans of a padded text; code 0 is empty."""
+    start = names.at[:-1].astype(np.int64)
+    length = np.diff(names.at.astype(np.int64))
+    upper = bytes(names.text).upper()
+    data = np.frombuffer(upper, np.uint8)
+    odd = length > layout.LONGEST_KEY
+    foreign = np.flatnonzero(data > 127)
+    odd[np.searchsorted(names.at, foreign, "right") - 1] = True
+    aside = bytearray()
+    base = len(data)
+    for code in np.flatnonzero(odd).tolist():
+        key = layout.sort_key(names[code].decode())
+        start[code], length[code] = base + len(aside), len(key)
+        aside += key
+    return padded(data, aside), start, length
+
+
+def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
+    """Yield the rows of the table name -> ids, from pairs of a name's code and an id, ids ascending."""
+    text, start, length = folded_keys(names)
+    first, distinct = group(text, start, length, hash_spans(text, start, length))
+    order = text_order(text, start[distinct], length[distinct])
+    rank = np.zeros(len(names), np.int64)
+    rank[distinct[order]] = np.arange(len(order))
+    place = rank[first[code]]
+    by_key = np.argsort(place, kind="stable")
+    place, ids = place[by_key], ids[by_key]
+    new = np.ones(len(place), bool)
+    new[1:] = place[1:] != place[:-1]
+    again = ~new
+    again[1:] &= ids[1:] == ids[:-1]
+    place, ids = place[~again], ids[~again]
+    begins = np.flatnonzero(np.concatenate([np.ones(1, bool), place[1:] != place[:-1]]))
+    keys = distinct[order][place[begins]] if len(place) else begins
+    yield from _blocks(text, start[keys], length[keys], begins, ids)
+
+
+def _blocks(
+    text: NDArray[np.uint8], start: Ints, length: Ints, begins: Ints, ids: Ints
+) -> Rows:
+    """Pack keys in order, each with its run of ids, into compressed rows."""
+    if not len(start):
+        return
+    counts = np.diff(np.append(begins, len(ids)))
+    block = (np.arange(len(start)) // KEYS) + (begins // IDS)
+    edges = np.flatnonzero(np.concatenate([[True], block[1:] != block[:-1], [True]]))
+    steps = np.diff(ids, prepend=0)
+    steps[begins] = ids[begins]
+    steps = steps.astype("<u4")
+    compressor = zstandard.ZstdCompressor(level=3)
+    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        run = steps[begins[low] : begins[high - 1] + counts[high - 1]]
+        head = np.array([high - low], "<u4").tobytes()
+        payload = b"".join(
+            [
+                head,
+                length[low:high].astype("<u4").tobytes(),
+                counts[low:high].astype("<u4").tobytes(),
+                gather(text, start[low:high], length[low:high]),
+                run.tobytes(),
+            ]
+        )
+        key = text[start[low] : start[low] + length[low]].tobytes()
+        yield key, compressor.compress(payload)
+
+
+def list_pairs(lists: Dictionary, codes: Ints, ids: Ints) -> tuple[Dictionary, Ints, Ints]:
+    """Turn pairs of a list's code and an id into pairs of an item's code and an id."""
+    items: dict[bytes, int] = {b"": 0}
+    members: list[int] = []
+    sizes = np.zeros(len(lists), np.int64)
+    for code in range(1, len(lists)):
+        parts = lists[code].split(b"\n")
+        sizes[code] = len(parts)
+        members += [items.setdefault(part, len(items)) for part in parts]
+    flat = np.array(members, np.int64)
+    begin = np.cumsum(sizes) - sizes
+    count = sizes[codes]
+    inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    code = flat[np.repeat(begin[codes], count) + inner]
+    text = bytearray(b"".join(items))
+    at = np.zeros(len(items) + 1, np.uint32)
+    at[1:] = np.cumsum([len(item) for item in items])
+    return Dictionary(np.zeros(0, np.uint32), at, text), code, np.repeat(ids, count)

@@ -1,0 +1,144 @@
+"""Flatten nested pieces into segments, and segments into longest-prefix-match tries.
+
+IPv4: a root table over the first 16 or 24 bits, then nodes of 16 entries for 4 bits each. An
+entry >= 0 is the piece that answers, -1 is nothing, anything below is a node: its entries begin
+at -2 - entry. The root has 24 bits where the dump is large: one memory access answers most
+addresses; a small index stays small with 16.
+
+IPv6: a root over 16 bits, nodes of 256 entries for 8 bits each, down to bit 64 of the address.
+A stretch in which few segments begin (at most `CROWD`), or that is cut below bit 64, is a
+bucket instead of a node: a run of segments to search by bisection. That bounds the memory by
+the number of segments whatever the addresses are. With k = -2 - entry, an even k is a node
+whose entries begin at k * 128, an odd k is bucket k >> 1.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .hierarchy import Forest
+from .scan import Ints
+
+ROOT_SMALL: Final = 16
+ROOT_LARGE: Final = 24
+LARGE: Final = 100_000  # segments from which the 64 MB of a 24-bit root are worth it
+CROWD: Final = 8
+Entries = NDArray[np.int32]
+Words = NDArray[np.uint64]
+
+
+class Trie4(NamedTuple):
+    """Hold the IPv4 trie: the root table and all nodes behind each other (int32)."""
+
+    root: Entries
+    nodes: Entries
+
+
+class Trie6(NamedTuple):
+    """Hold the IPv6 trie: root and nodes (int32), buckets, and the segments they search.
+
+    ``buckets`` (uint32) are pairs: the first segment of a run and the one behind it. Segment i
+    begins at address ``high[i] << 64 | low[i]`` and is answered by ``piece[i]``.
+    """
+
+    root: Entries
+    nodes: Entries
+    buckets: NDArray[np.uint32]
+    high: Words
+    low: Words
+    piece: Entries
+
+
+def flatten(forest: Forest, owner: Ints, end: int) -> tuple[Ints, Ints]:
+    """Cut the positions 0 .. end - 1 into segments; return where each begins and who owns it.
+
+    A border belongs to the smallest piece that begins there, else to what lies around the widest
+    piece that ended there. ``owner`` translates pieces (-1 stays); neighbours with one owner are
+    one segment.
+    """
+    ended = forest.last + 1
+    begins = np.unique(np.concatenate([np.zeros(1, np.int64), forest.first, ended]))
+    begins = begins[begins < end]
+    if not len(forest.first):
+        return begins, np.full(len(begins), -1, np.int64)
+    innermost = np.searchsorted(forest.first, begins, "right") - 1
+    piece = np.where(forest.first[innermost] == begins, innermost, -1)
+    closing = np.argsort(ended, kind="stable")
+    place = np.searchsorted(ended[closing], begins)
+    place[place == len(closing)] = 0
+    outermost = closing[place]
+    closes = (piece < 0) & (ended[outermost] == begins)
+    piece = np.where(closes, forest.above[outermost], piece)
+    owned = np.append(owner, -1)[piece]
+    new = np.ones(len(owned), bool)
+    new[1:] = owned[1:] != owned[:-1]
+    return begins[new], owned[new]
+
+
+def build4(begins: Ints, owners: Ints) -> Trie4:
+    """Build the IPv4 trie from segments that begin at address 0."""
+    bits = ROOT_LARGE if len(begins) > LARGE else ROOT_SMALL
+    shift = 32 - bits
+    starts = np.arange(1 << bits, dtype=np.int64) << shift
+    root, open_at = _fill(begins, owners, starts, shift)
+    levels: list[Entries] = []
+    base = 0
+    target, places = root, open_at
+    while len(places):
+        parents = starts[places]
+        target[places] = (-2 - base - 16 * np.arange(len(places))).astype(np.int32)
+        base += 16 * len(places)
+        shift -= 4
+        starts = (parents[:, None] + (np.arange(16) << shift)).ravel()
+        target, places = _fill(begins, owners, starts, shift)
+        levels.append(target)
+    return Trie4(root, np.concatenate([*levels, np.zeros(0, np.int32)]))
+
+
+def _fill(begins: Ints, owners: Ints, starts: Ints, shift: int) -> tuple[Entries, Ints]:
+    """Return the owner of each slot of 2**shift addresses, and the slots that need a node."""
+    segment = np.searchsorted(begins, starts, "right") - 1
+    following = np.append(begins, 1 << 32)[segment + 1]
+    crowded = np.flatnonzero(following < starts + (1 << shift))
+    return owners[segment].astype(np.int32), crowded
+
+
+def build6(high: Words, low: Words, owners: Ints) -> Trie6:
+    """Build the IPv6 trie from segments that begin at address 0, given as (high, low) words."""
+    shift = 48
+    slots = np.arange(1 << 16, dtype=np.uint64)
+    levels: list[Entries] = []
+    runs: list[NDArray[np.uint32]] = []
+    base = buckets = 0
+    while len(slots):
+        begin = slots << np.uint64(shift)
+        # The segment at the slot's first address, and the first one behind the slot.
+        segment = np.searchsorted(high, begin, "left")
+        exact = segment < len(high)
+        exact[exact] = (high[segment[exact]] == begin[exact]) & (low[segment[exact]] == 0)
+        segment = segment - ~exact
+        behind = np.searchsorted(high, begin | np.uint64((1 << shift) - 1), "right")
+        inside = behind - segment - 1
+        entries = owners[segment].astype(np.int32)
+        deep = (inside > CROWD) & (shift > 0)
+        few = np.flatnonzero((inside > 0) & ~deep)
+        entries[few] = -2 - (2 * (buckets + np.arange(len(few))) + 1)
+        runs.append(np.stack([segment[few], behind[few]], axis=1).astype(np.uint32).ravel())
+        buckets += len(few)
+        nodes = np.flatnonzero(deep)
+        entries[nodes] = -2 - 2 * (base + np.arange(len(nodes)))
+        base += len(nodes)
+        levels.append(entries)
+        slots = ((slots[nodes, None] << np.uint64(8)) + np.arange(256, dtype=np.uint64)).ravel()
+        shift -= 8
+    return Trie6(
+        levels[0],
+        np.concatenate([*levels[1:], np.zeros(0, np.int32)]),
+        np.concatenate(runs),
+        high,
+        low,
+        owners.astype(np.int32),
+    )

@@ -1,0 +1,214 @@
+"""Write an index file beside its place, seal it, and swap it in.
+
+The file is built as `INDEX.building` under an advisory lock on `INDEX.lock`, so that a second
+build is told who is at work and what a killed build left behind is removed. Every value has its
+own transaction, which keeps LMDB's memory at the size of one value. At the end both meta pages
+of LMDB are made equal, the file is cut to its last page, and the seal is written: equal inputs
+give equal bytes.
+
+Whatever goes wrong, the index that was there before stays as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import Any, Final
+
+import lmdb
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+from rirdex.query.errors import StoreError
+from rirdex.query.store import LMDB_ENGINE, meta_digest, whole_digest
+
+_MAP_SIZE: Final = 256 << 30  # address space, not disk: constant, since LMDB writes it down
+_SPARE: Final = 8 << 20
+
+
+@contextlib.contextmanager
+def building(target: str) -> Iterator[str]:
+    """Hold the lock for building ``target``; give the path to build at.
+
+    The file at that path is removed on leaving, unless `swap_in` has moved it.
+    Raises `StoreError`.
+    """
+    folder = os.path.dirname(os.path.abspath(target))
+    try:
+        os.makedirs(folder, exist_ok=True)
+        lock = _locked(f"{target}.lock", target)
+    except OSError as error:
+        raise StoreError(target, f"cannot be written ({error.strerror}): choose another place "
+                         "with -o") from None  # fmt: skip
+    path = f"{target}.building"
+    try:
+        if os.path.isdir(target):
+            raise StoreError(target, "is a folder: name a file with -o")
+        _remove(path)
+        yield path
+    except lmdb.Error as error:
+        raise _write_error(target, error) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO):
+            raise
+        raise _write_error(target, error) from None
+    finally:
+        _remove(path)
+        _remove(f"{target}.lock")
+        os.close(lock)
+
+
+def _write_error(target: str, error: Exception) -> StoreError:
+    return StoreError(
+        target, f"the index could not be written ({error}): free some space or choose another "
+        "place with -o; an index that was there is as it was",
+    )  # fmt: skip
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _locked(path: str, target: str) -> int:
+    """Lock a file that names this process; return its descriptor."""
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 32).decode(errors="replace").strip() or "another process"
+            os.close(lock)
+            raise StoreError(target, f"is being built by process {holder}: wait for it, or choose "
+                             "another place with -o") from None  # fmt: skip
+        # The file may have been removed by its holder between opening and locking it.
+        try:
+            current = os.stat(path).st_ino == os.fstat(lock).st_ino
+        except FileNotFoundError:
+            current = False
+        if current:
+            os.truncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+            return lock
+        os.close(lock)
+
+
+def check_space(path: str, target: str, needed: int) -> None:
+    """Raise `StoreError` when a folder has no room for ``needed`` bytes."""
+    status = os.statvfs(os.path.dirname(os.path.abspath(path)))
+    free = status.f_bavail * status.f_frsize
+    if free < needed + _SPARE:
+        raise StoreError(
+            target, f"needs {needed + _SPARE:,} bytes, there are {free:,}: free some space or "
+            "choose another place with -o",
+        )  # fmt: skip
+
+
+def write(
+    path: str,
+    tables: Iterable[tuple[str, NDArray[np.generic] | bytes | bytearray]],
+    inverse: dict[str, Iterator[tuple[bytes, bytes]]],
+    meta: dict[str, Any],
+) -> None:
+    """Write tables, databases with sorted keys and metadata into a new LMDB file.
+
+    ``meta`` gets `tables` (size and sha256 of each) and `types` (type code of each array).
+    """
+    environment = lmdb.open(
+        path, subdir=False, map_size=_MAP_SIZE, lock=False, sync=False, metasync=False,
+        max_dbs=len(layout.SORTED), mode=0o644, **LMDB_ENGINE,
+    )  # fmt: skip
+    try:
+        meta["tables"], meta["types"] = {}, {}
+        for name, value in tables:
+            data = memoryview(value).cast("B") if len(value) else memoryview(b"")
+            meta["tables"][name] = {"size": len(data), "sha256": sha256(data).hexdigest()}
+            if isinstance(value, np.ndarray):
+                meta["types"][name] = type_code(value)
+            padding = layout.SMALLEST_TABLE - len(data)
+            with environment.begin(write=True) as transaction:
+                transaction.put(name.encode(), bytes(data) + bytes(padding) if padding > 0 else data)
+        for name in layout.SORTED:
+            meta["tables"][name] = _write_sorted(environment, name, inverse[name])
+        text = json.dumps(meta, sort_keys=True, ensure_ascii=False).encode()
+        with environment.begin(write=True) as transaction:
+            transaction.put(b"meta", text)
+        environment.sync(True)
+    finally:
+        environment.close()
+
+
+def type_code(array: NDArray[np.generic]) -> str:
+    """Return the type code with which `memoryview.cast` reads an array."""
+    return {"u1": "B", "u2": "H", "u4": "I", "i4": "i", "u8": "Q"}[array.dtype.str[1:]]
+
+
+def _write_sorted(
+    environment: Any, name: str, items: Iterator[tuple[bytes, bytes]]
+) -> dict[str, Any]:
+    database = environment.open_db(name.encode())
+    digest = sha256()
+    size = 0
+
+    def told() -> Iterator[tuple[bytes, bytes]]:
+        nonlocal size
+        for key, value in items:
+            layout.update_digest(digest, key, value)
+            size += len(key) + len(value)
+            yield key, value
+
+    with environment.begin(write=True, db=database) as transaction:
+        transaction.cursor().putmulti(told(), append=True)
+    return {"size": size, "sha256": digest.hexdigest()}
+
+
+def seal(path: str, build_id: bytes) -> None:
+    """Make a written LMDB file final: equal meta pages, no slack, and the seal in page 0."""
+    with open(path, "r+b") as file:
+        head = file.read(layout.META.size)
+        page = layout.META.unpack(head)[4]
+        file.seek(page)
+        second = file.read(layout.META.size)
+        newest = max(head, second, key=lambda meta: layout.META.unpack(meta)[8])
+        body = newest[16:]
+        for at in (0, page):
+            file.seek(at + 16)
+            file.write(body)
+        size = (layout.META.unpack(newest)[7] + 1) * page
+        file.truncate(size)
+        metas, whole = meta_digest(file, page), whole_digest(file)
+        file.seek(layout.SEAL_AT)
+        file.write(
+            layout.SEAL.pack(layout.SEAL_MAGIC, layout.FORMAT, 0, size, build_id, metas, whole)
+        )
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def swap_in(path: str, target: str) -> None:
+    """Rename a finished file over its target."""
+    os.replace(path, target)
+    folder = os.open(os.path.dirname(os.path.abspath(target)), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def parts(data: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Cut the compressed raw texts into tables of `layout.PART` bytes, named raw.0, raw.1 ..."""
+    number = 0
+    waiting = bytearray()
+    for piece in data:
+        waiting += piece
+        while len(waiting) >= layout.PART:
+            yield f"raw.{number}", bytes(waiting[: layout.PART])
+            del waiting[: layout.PART]
+            number += 1
+    yield f"raw.{number}", bytes(waiting)

@@ -1,0 +1,228 @@
+"""Offer the commands: each converts options, calls the library, and prints.
+
+Data goes to stdout, everything else to stderr. `main` is the one place that turns errors into
+exit codes: 0 answered, 1 no match or damage, 2 usage, 3 index unusable, 5 a read, write or dump
+failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from . import render
+from .errors import AddressError, DumpError, Error, StoreError
+from .index import default_path, open_index
+
+NO_MATCH, USAGE, NO_INDEX, FAILED, INTERRUPTED = 1, 2, 3, 5, 130
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Commands(click.Group):
+    """Take what is no command as a query: `rirdex 192.0.2.1` means `rirdex lookup 192.0.2.1`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `lookup` in front of arguments that begin with no command."""
+        known = {*self.commands, "--help", "-h", "--version"}
+        if args and args[0] not in known:
+            args = ["lookup", *args]
+        return super().parse_args(ctx, args)
+
+
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"rirdex {version('rirdex')}")
+        context.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]},
+             epilog="Exit codes: 0 answered, 1 no match or damage, 2 usage, 3 index missing or "
+             "unusable, 5 a file could not be read or written, 130 interrupted.")  # fmt: skip
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+              help="Show the version and exit.")  # fmt: skip
+def cli() -> None:
+    """Say who holds an address, who uses it, and why: from the registries' dumps, offline.
+
+    \b
+    rirdex build dumps/            make an index of the dumps in a folder
+    rirdex 192.0.2.1               look an address up
+    """
+
+
+def _index_option(command: Command) -> Command:
+    return click.option(
+        "-i", "--index", "path", metavar="INDEX", default=None,
+        help="The index file; default $RIRDEX_INDEX, else the user data folder.",
+    )(command)  # fmt: skip
+
+
+def _write(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def _complain(message: object) -> None:
+    sys.stderr.write(f"rirdex: {render.clean(str(message))}\n")
+
+
+@cli.command(epilog="Example: rirdex build ripe.db.inetnum.gz ripe.db.organisation.gz -o ripe.rirdex")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("-o", "--output", metavar="INDEX", default=None,
+              help="Where to write; default $RIRDEX_INDEX, else the user data folder.")
+@click.option("--date", "snapshot", metavar="YYYY-MM-DD", type=click.DateTime(["%Y-%m-%d"]),
+              help="The day of the dumps, where they do not say.")
+@click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
+@click.option("--jobs", type=click.IntRange(0), default=None, metavar="N",
+              help="Reading processes; 0 reads in this one. The result is the same.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")  # fmt: skip
+def build(
+    sources: tuple[str, ...], output: str | None, snapshot: Any, strict: bool,
+    jobs: int | None, quiet: bool,
+) -> int:  # fmt: skip
+    """Make an index of dumps: files, folders, or - for standard input.
+
+    Every file is recognised by its content, plain or compressed. An index that is there already
+    is replaced only when the new one is complete.
+    """
+    from tqdm import tqdm
+
+    from rirdex.indexer.build import build as build_index
+
+    with tqdm(unit="B", unit_scale=True, disable=True if quiet else None, leave=False) as bar:
+
+        def total(size: int) -> None:
+            bar.total = size
+            bar.refresh()
+
+        summary = build_index(
+            sources, output or default_path(), snapshot=snapshot.date() if snapshot else None,
+            strict=strict, processes=jobs, progress=bar.update, total=total,
+        )  # fmt: skip
+    if not quiet:
+        _write(render.build_text(summary))
+    return 0
+
+
+@cli.command(epilog="Example: rirdex lookup 192.0.2.1 198.51.100.0/24 AS64500 ORG-EX1-RIPE --json")
+@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@_index_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
+@click.option("--raw", is_flag=True, help="The objects as they stand in the dumps.")
+@click.option("--all", "everything", is_flag=True,
+              help="Also the records that never answer: placeholders, registries' blocks.")
+@click.option("--more", is_flag=True, help="Also the nets inside a range.")
+@click.option("--explain", is_flag=True, help="Say for each net which byte of which dump.")  # fmt: skip
+def lookup(
+    queries: tuple[str, ...], path: str | None, as_json: bool, raw: bool, everything: bool,
+    more: bool, explain: bool,
+) -> int:  # fmt: skip
+    """Look up addresses, prefixes, ranges, AS numbers or handles."""
+    code = 0
+    with open_index(path) as index:
+        for query in queries:
+            try:
+                answers = index.answers(query)
+            except AddressError as error:
+                _complain(error)
+                code = max(code, USAGE)
+                continue
+            for answer in answers:
+                if not answer:
+                    code = max(code, NO_MATCH)
+                if as_json:
+                    found = answer.to_dict(more=more, everything=everything, explain=explain)
+                    _write([render.json_line(found)])
+                elif raw:
+                    _write(_raw_lines(answer, everything))
+                else:
+                    _write(
+                        render.answer_text(
+                            answer, more=more, everything=everything, explain=explain
+                        )
+                    )
+    return code
+
+
+def _raw_lines(answer: Any, everything: bool) -> Iterable[str]:
+    nets = answer.all if everything else answer.chain
+    found = getattr(answer, "object", None)
+    for item in [*nets, *([found] if found is not None else [])]:
+        yield render.clean_lines(item.text.rstrip("\n"))
+        yield ""
+
+
+@cli.command(epilog="Example: rirdex info -i ripe.rirdex")
+@_index_option
+@click.option("--json", "as_json", is_flag=True, help="All metadata as JSON.")
+def info(path: str | None, as_json: bool) -> int:
+    """Show what an index holds: sources, dates, counts, sizes."""
+    with open_index(path) as index:
+        if as_json:
+            _write([render.json_line({"path": index.path, "build": index.build_id, **index.meta})])
+        else:
+            size = os.stat(index.path).st_size
+            _write(render.info_text(index.meta, index.path, size, index.build_id))
+    return 0
+
+
+@cli.command(epilog="Example: rirdex verify -i ripe.rirdex")
+@_index_option
+def verify(path: str | None) -> int:
+    """Check every byte of an index against the digests it carries."""
+    from .verify import verify as verify_index
+
+    place = path or default_path()
+    found = verify_index(place)
+    for name in found:
+        _complain(f"{place}: damaged: {name}")
+    if found:
+        _complain("rebuild the index with `rirdex build`, or copy it again")
+        return NO_MATCH
+    _write([f"{render.clean(place)}: every byte is as it was written"])
+    return 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code."""
+    try:
+        if not arguments:
+            sys.stderr.write(cli.get_help(click.Context(cli, info_name="rirdex")) + "\n")
+            return USAGE
+        code = cli.main(list(arguments), prog_name="rirdex", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone: so does what is left in the buffer, silently.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except AddressError as error:
+        _complain(error)
+        return USAGE
+    except StoreError as error:
+        _complain(error)
+        return FAILED if arguments[0] == "build" else NO_INDEX
+    except DumpError as error:
+        _complain(error)
+        return FAILED
+    except (Error, OSError, MemoryError) as error:
+        _complain(error or type(error).__name__)
+        return FAILED
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,364 @@
+"""Open an index and look up one address, prefix, range, AS number or handle.
+
+The fast paths (`Index.match`, `Index.lookup`) read memoryviews in a few bytecodes and touch
+neither LMDB nor NumPy. The trie's encoding is described in `rirdex.indexer.trie`.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from socket import AF_INET, AF_INET6, inet_pton
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from . import layout
+from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, shown, span
+from .errors import AddressError, StoreError
+from .model import Answer, HandleAnswer, Net, Object
+from .raw import RawObjects
+from .store import Store, Tables
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Query = Address | Network
+
+
+def default_path() -> str:
+    """Return the index's place when none is named: $RIRDEX_INDEX, else the user data folder."""
+    named = os.environ.get("RIRDEX_INDEX")
+    if named:
+        return named
+    from platformdirs import user_data_dir
+
+    return os.path.join(user_data_dir("rirdex", appauthor=False), "index.rirdex")
+
+
+def open_index(path: str | PathLike[str] | None = None) -> Index:
+    """Open an index file, by default the one at `default_path`.
+
+    Raises `NoIndex`, `Damaged`, `WrongVersion` (all `StoreError`).
+    """
+    return Index(path if path is not None else default_path())
+
+
+class Index:
+    """Hold an open index. Use it as a context manager, from any number of threads.
+
+    A forked child may go on using it; a pickle carries the path and the build id and reopens.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._store = Store(path)
+        self._tables = self._store.tables
+        self._raw: RawObjects | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index: it and everything it gave raises `StoreError` from now on."""
+        self._store.close()
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return _reopened, (os.path.abspath(self.path), self.build_id)
+
+    def __len__(self) -> int:
+        """Return how many nets the index holds."""
+        return self._tables.nets
+
+    def __repr__(self) -> str:
+        return f"<Index {self.path} {len(self)} nets>"
+
+    @property
+    def path(self) -> str:
+        """Return the file's path as it was given."""
+        return self._store.path
+
+    @property
+    def build_id(self) -> str:
+        """Return what identifies this build: equal for equal inputs and options."""
+        return self._store.build_id
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Return the metadata: versions, sources with counts and rejects, sizes of the tables."""
+        return self._store.meta
+
+    @property
+    def raw_objects(self) -> RawObjects:
+        """Return the reader of raw texts."""
+        if self._raw is None:
+            self._raw = RawObjects(self._store)
+        elif self._store.closed:
+            raise StoreError(self.path, "index is closed")
+        return self._raw
+
+    # -- one address --------------------------------------------------------------------------
+
+    def match(self, address: Address) -> int | None:
+        """Return the id of the last net of the address's chain, None where there is none.
+
+        Raises `AddressError`.
+        """
+        tables = self._tables
+        if type(address) is str and ":" not in address:
+            try:
+                number: int = WORD(inet_pton(AF_INET, address))[0]
+            except (OSError, ValueError):
+                number = pack(address)[1]
+            shift = tables.root_shift
+            piece = tables.trie4_root[number >> shift]
+            if piece < -1:
+                nodes = tables.trie4_nodes
+                while piece < -1:
+                    shift -= 4
+                    piece = nodes[(number >> shift & 15) - 2 - piece]
+        elif type(address) is str:
+            piece = self._piece6_text(address)
+        else:
+            piece = self._piece(*pack(address))
+        if piece < tables.nets:
+            return piece if piece >= 0 else None
+        return tables.piece_net[piece - tables.nets]  # type: ignore[no-any-return]
+
+    def _piece(self, family: int, number: int) -> int:
+        """Return the piece that answers for an address, -1 for none."""
+        if family == 6:
+            return self._piece6(number >> 64, number & 0xFFFFFFFFFFFFFFFF)
+        tables = self._tables
+        shift = tables.root_shift
+        piece: int = tables.trie4_root[number >> shift]
+        nodes = tables.trie4_nodes if piece < -1 else ()
+        while piece < -1:
+            shift -= 4
+            piece = nodes[(number >> shift & 15) - 2 - piece]
+        return piece
+
+    def _piece6_text(self, address: str) -> int:
+        try:
+            high, low = PAIR(inet_pton(AF_INET6, address))
+        except (OSError, ValueError):
+            pack(address)
+            raise
+        if not high and low >> 32 == 0xFFFF:
+            return self._piece(4, low & 0xFFFFFFFF)
+        return self._piece6(high, low)
+
+    def _piece6(self, high: int, low: int) -> int:
+        tables = self._tables
+        piece: int = tables.trie6_root[high >> 48]
+        if piece >= -1:
+            return piece
+        nodes = tables.trie6_nodes
+        shift = 48
+        while piece < -1:
+            at = -2 - piece
+            if at & 1:
+                return self._bucket6(at, high, low)
+            shift -= 8
+            piece = nodes[(at << 7) + (high >> shift & 255)]
+        return piece
+
+    def _bucket6(self, bucket: int, high: int, low: int) -> int:
+        """Search the run of segments of a bucket, whose index is ``bucket >> 1``."""
+        tables = self._tables
+        first, behind = tables.trie6_buckets[bucket - 1], tables.trie6_buckets[bucket]
+        highs = tables.trie6_hi
+        place = bisect_right(highs, high, first, behind) - 1
+        if highs[place] == high and place >= first:
+            begin = bisect_left(highs, high, first, place + 1)
+            place = bisect_right(tables.trie6_lo, low, begin, place + 1) - 1
+        return tables.trie6_piece[place]  # type: ignore[no-any-return]
+
+    def lookup(self, query: Query) -> Answer:
+        """Return the answer to an address, prefix, range, AS number or handle; false = no match.
+
+        Of several objects under one handle the first is meant; `answers` gives them all.
+        Raises `AddressError`.
+        """
+        if type(query) is str and ":" not in query:
+            try:
+                number: int = WORD(inet_pton(AF_INET, query))[0]
+            except (OSError, ValueError):
+                return self.answers(query)[0]
+            tables = self._tables
+            shift = tables.root_shift
+            piece = tables.trie4_root[number >> shift]
+            if piece < -1:
+                nodes = tables.trie4_nodes
+                while piece < -1:
+                    shift -= 4
+                    piece = nodes[(number >> shift & 15) - 2 - piece]
+            return Answer(self, tables, query, number, piece)
+        return self.answers(query)[0]
+
+    def answers(self, query: Query) -> list[Answer]:
+        """Return one answer, or one for each object under a handle. Raises `AddressError`."""
+        asked = span(query)
+        if asked is None:
+            return self._handle_answers(str(query))
+        piece = self._piece(asked.family, asked.first)
+        text = query if isinstance(query, str) else _query_text(query)
+        return [Answer(self, self._tables, text, asked, piece)]
+
+    def lookup_many(self, addresses: Iterable[Query]) -> Iterator[Answer]:
+        """Yield the answer to each query, in order. Raises `AddressError` with ``position``."""
+        lookup = self.lookup
+        for position, address in enumerate(addresses):
+            try:
+                yield lookup(address)
+            except AddressError as error:
+                raise AddressError(str(error), position) from None
+
+    def match_many(self, addresses: Any) -> NDArray[np.int32]:
+        """Return the ids of the last nets of many addresses, -1 = none.
+
+        Takes a uint32 array (n,) of IPv4 addresses in native order, a uint8 array (n, 16) of
+        packed IPv6 addresses, or any iterable of what `match` takes. Returns int32 (n,).
+        Raises `AddressError` with ``position``.
+        """
+        from .many import match_many
+
+        return match_many(self, addresses)
+
+    # -- nets and objects ---------------------------------------------------------------------
+
+    def net(self, net: int) -> Net:
+        """Return a net by its id. Raises IndexError."""
+        if not 0 <= net < self._tables.nets:
+            raise IndexError(f"net {net}: the index holds the nets 0 to {self._tables.nets - 1}")
+        return Net(self, self._tables, net, net)
+
+    def objects(self, key: str, kind: str | None = None, registry: str | None = None) -> list[Object]:
+        """Return the objects under a key, without regard to case, in the order of their classes."""
+        rows = self._store.find("handles", layout.sort_key(key.strip()))
+        found = [Object(self, self._tables, row) for row in rows]
+        return [
+            item
+            for item in found
+            if kind in (None, item.kind) and registry in (None, item.registry)
+        ]
+
+    def object(
+        self, key: str, kind: str | None = None, registry: str | None = None
+    ) -> Object | Net | None:
+        """Return the first object under a key: organisation, role, ... and last a net's range."""
+        if kind != "net":
+            found = self.objects(key, kind, registry)
+            if found or kind is not None:
+                return found[0] if found else None
+        try:
+            asked = span(key)
+        except AddressError:
+            return None
+        if asked is None:
+            return None
+        for row in self._inside(asked):
+            net = self.net(row)
+            if net.bounds == (asked.first, asked.last) and registry in (None, net.registry):
+                return net
+        return None
+
+    def nets(
+        self,
+        *,
+        org: str | None = None,
+        mnt_by: str | None = None,
+        netname: str | None = None,
+        country: str | None = None,
+        inside: str | Network | Span | None = None,
+    ) -> list[int]:
+        """Return the ids of the nets that match every keyword, ascending.
+
+        Texts compare without regard to case; ``inside`` is an address, prefix or range that
+        contains the nets whole. Raises `AddressError`.
+        """
+        asked = {"org": org, "mnt_by": mnt_by, "netname": netname, "country": country}
+        found: list[list[int]] = [
+            self._store.find(name, layout.sort_key(value.strip()))
+            for name, value in asked.items()
+            if value is not None
+        ]
+        if inside is not None:
+            bounds = inside if isinstance(inside, Span) else span(inside)
+            if bounds is None:
+                raise AddressError(f"{shown(inside)} is no address, prefix or range")
+            found.append(self._inside(bounds))
+        if not found:
+            return list(range(self._tables.nets))
+        found.sort(key=len)
+        return sorted(set(found[0]).intersection(*found[1:]))
+
+    def _inside(self, bounds: Span) -> list[int]:
+        """Return the ids of the nets that lie whole inside a range, ascending."""
+        tables = self._tables
+        if bounds.family == 4:
+            begin = bisect_left(tables.net_first4, bounds.first)
+            end = bisect_right(tables.net_first4, bounds.last, begin)
+            lasts = tables.net_last4
+            return [row for row in range(begin, end) if lasts[row] <= bounds.last]
+        highs, count = tables.net_first6_hi, tables.nets - tables.nets4
+        begin = bisect_left(highs, bounds.first >> 64)
+        end = bisect_right(highs, bounds.last >> 64, begin, count)
+        rows = (Net(self, tables, tables.nets4 + row, tables.nets4 + row) for row in range(begin, end))
+        return [
+            net.id
+            for net in rows
+            if bounds.first <= net.bounds[0] and net.bounds[1] <= bounds.last
+        ]
+
+    def apart(self, bounds: Span) -> list[Net]:
+        """Return the nets that contain a range and never end a chain: placeholders, registries."""
+        found = (self.net(row) for row in self._tables.apart)
+        return [
+            net
+            for net in found
+            if net.family == bounds.family
+            and net.bounds[0] <= bounds.first
+            and bounds.last <= net.bounds[1]
+        ]
+
+    def _handle_answers(self, query: str) -> list[Answer]:
+        text = query.strip()
+        kind = "asn" if as_number(text) is not None else "handle"
+        found = self.objects(f"AS{as_number(text)}" if kind == "asn" else text)
+        if kind == "asn":
+            found = [item for item in found if item.kind == "aut-num"]
+        answers: list[Answer] = [
+            HandleAnswer(self, self._tables, query, kind, item, lambda item=item: self._referring(item))
+            for item in found
+        ]
+        return answers or [HandleAnswer(self, self._tables, query, kind, None, list)]
+
+    def _referring(self, item: Object) -> list[int]:
+        """Return the nets that name an object by its handle."""
+        if item.kind == "organisation":
+            return self.nets(org=item.key)
+        if item.kind == "mntner":
+            return self.nets(mnt_by=item.key)
+        return []
+
+
+def _query_text(query: Query) -> str:
+    return query.hex() if isinstance(query, bytes) else str(query)
+
+
+def _reopened(path: str, build_id: str) -> Index:
+    index = Index(path)
+    if index.build_id != build_id:
+        index.close()
+        raise StoreError(path, "the index was replaced by another build since it was pickled")
+    return index

@@ -1,0 +1,154 @@
+"""Fix what lies on disk: the header, the tables and the codes in their columns.
+
+An index is one LMDB file (engine 0.9, ``subdir=False``) that is never written again. LMDB uses
+about 150 bytes of each of its two meta pages; the free half of page 0 holds the *seal*
+(`SEAL`), so that a file is recognised, measured and checked before LMDB reads a page of it.
+
+Key ``meta`` of the main database is JSON; every other key of it is a *table*, one value each:
+an array in native byte order, or text. `COLUMNS` lists the arrays. A string column holds codes
+into its own dictionary: code 0 is "missing", the text of code c lies at
+``text.NAME[at[c] : at[c + 1]]``. Lists are one string, its items joined by a line feed (no
+value of a dump can hold one). `SORTED` lists the LMDB databases with sorted keys.
+
+What a column means is said here; how it is filled is the indexer's business.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+FORMAT: Final = 1
+SMALLEST_TABLE: Final = 4096
+PART: Final = 64 << 20
+
+# -- the seal: bytes 2048.. of page 0 ---------------------------------------------------------
+SEAL_AT: Final = 2048
+SEAL_MAGIC: Final = b"rirdex index\n\0\0\0"
+# magic, format, unused, file size, build id, sha256 of the two LMDB meta structures,
+# sha256 of the whole file with the seal blanked
+SEAL: Final = struct.Struct("<16sIIQ16s32s32s")
+# LMDB 0.9 on 64 bits, little-endian: a page header, then MDB_meta up to mm_txnid. Its members:
+# magic, version, address, map size, page size and the rest of the free list's record, the main
+# database's record, last page, transaction id. The second meta page is one page further.
+LMDB_MAGIC: Final = 0xBEEFC0DE
+META: Final = struct.Struct("<16xIIQQI44s48sQQ")
+
+# -- tables -----------------------------------------------------------------------------------
+# name -> type code of `array`/`memoryview.cast`; "" = the narrowest of B, H, I that holds the
+# codes, recorded in meta["types"].
+COLUMNS: Final[dict[str, str]] = {
+    # longest-prefix match: leaf >= 0 is a piece, -1 nothing, below that a node (see trie.py)
+    "trie4.root": "i",
+    "trie4.nodes": "i",
+    "trie6.root": "i",
+    "trie6.nodes": "i",
+    "trie6.buckets": "I",
+    "trie6.hi": "Q",
+    "trie6.lo": "Q",
+    "trie6.piece": "i",
+    # nets, ordered by family, first address, size (larger first): ids 0 .. n-1
+    "net.first4": "I",
+    "net.last4": "I",
+    "net.first6.hi": "Q",
+    "net.first6.lo": "Q",
+    "net.last6.hi": "Q",
+    "net.last6.lo": "Q",
+    "net.netname": "",
+    "net.descr": "",
+    "net.country": "",
+    "net.status": "",
+    "net.org": "",
+    "net.mnt_by": "",
+    "net.created": "H",
+    "net.modified": "H",
+    "net.origin": "",
+    "net.object": "I",
+    # pieces: one per net (same id), then the pieces of nets that other nets cross
+    "piece.above": "i",
+    "piece.holder": "i",
+    "piece.role": "B",
+    "piece.net": "I",
+    # nets that may contain an address and yet not stand in its chain
+    "apart": "I",
+    # every kept object that is no net, in the order of class, key, registry
+    "object.class": "B",
+    "object.key": "",
+    "object.name": "",
+    "object.org": "",
+    "object.created": "H",
+    "object.modified": "H",
+    "object.origin": "",
+    "object.object": "I",
+    # organisation code of net.org -> object id, -1 when no source holds it
+    "org.object": "i",
+    # raw text: compressed blocks of BLOCK objects, offsets into all parts together
+    "raw.at": "Q",
+}
+DICTIONARIES: Final = (
+    "netname", "descr", "country", "status", "org", "mnt_by", "key", "name",
+)  # fmt: skip
+BLOCK: Final = 8
+
+# LMDB databases with sorted keys: handles -> object ids, the others -> net ids (uint32 arrays).
+SORTED: Final = ("handles", "org", "mnt_by", "netname", "country")
+# LMDB takes keys of at most 511 bytes; a longer one is cut and ends in a digest (see `sort_key`).
+LONGEST_KEY: Final = 255
+
+# -- codes ------------------------------------------------------------------------------------
+ROLES: Final = (
+    "registry", "holder", "partition", "facilitator", "lessee", "customer", "aggregate",
+    "infrastructure", "placeholder", "foreign",
+)  # fmt: skip
+REGISTRY, HOLDER, PARTITION, FACILITATOR, LESSEE, CUSTOMER, AGGREGATE, INFRASTRUCTURE = range(8)
+PLACEHOLDER, FOREIGN = 8, 9
+ROLE_BITS: Final = 0x0F
+IS_USER: Final = 0x10  # as the last net of a chain, its party differs from the holder's
+MORE_DESCR: Final = 0x20  # the net has more than one descr; the others are in its raw text
+
+# Classes kept with their raw text. The order is that in which `Index.object` prefers them.
+CLASSES: Final = (
+    "organisation", "role", "person", "irt", "mntner", "aut-num", "route", "route6", "net",
+)  # fmt: skip
+REGISTRIES: Final = ("RIPE", "APNIC", "AFRINIC", "LACNIC", "ARIN")
+
+
+def sort_key(text: str) -> bytes:
+    """Return the key under which LMDB finds a handle or name, case folded, at most 255 bytes."""
+    key = text.upper().encode()
+    if len(key) <= LONGEST_KEY:
+        return key
+    from hashlib import blake2b
+
+    return key[: LONGEST_KEY - 16] + blake2b(key, digest_size=16).digest()
+
+
+def ids_in_row(row: bytes, key: bytes) -> list[int]:
+    """Return the ids under a key in one row of a database with sorted keys, [] without it.
+
+    A row is compressed: the number of keys, their lengths, how many ids each has (all uint32),
+    the keys, then the ids of each as differences from the one before (uint32).
+    """
+    from itertools import accumulate
+
+    import zstandard
+
+    data = memoryview(zstandard.decompress(row))
+    count = int.from_bytes(data[:4], "little")
+    lengths = data[4 : 4 + 4 * count].cast("I")
+    counts = data[4 + 4 * count : 4 + 8 * count].cast("I")
+    at = 4 + 8 * count
+    before = 0
+    ids_at = at + sum(lengths)
+    for length, size in zip(lengths, counts, strict=True):
+        if data[at : at + length] == key:
+            first = ids_at + 4 * before
+            return list(accumulate(data[first : first + 4 * size].cast("I")))
+        at += length
+        before += size
+    return []
+
+
+def update_digest(digest: Any, key: bytes, value: bytes) -> None:
+    """Add a row of a database with sorted keys to the sha256 of its table."""
+    digest.update(len(key).to_bytes(2, "little") + key + len(value).to_bytes(4, "little") + value)

@@ -1,0 +1,149 @@
+"""Match a million addresses at once, over arrays.
+
+The tries are the ones `Index.match` walks, level by level for all addresses that are not yet
+answered. Texts are joined and read as dotted quads in one go; what is no dotted quad is read
+one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .addresses import pack
+from .errors import AddressError
+from .quads import read_quads
+
+if TYPE_CHECKING:
+    from .index import Index
+
+Pieces = NDArray[np.int32]
+_SLICE: Final = 1 << 16  # addresses at a time, so that the work stays in the cache
+
+
+def match_many(index: Index, addresses: Any) -> Pieces:
+    """See `Index.match_many`."""
+    if isinstance(addresses, np.ndarray):
+        if addresses.dtype == np.uint32 and addresses.ndim == 1:
+            return _in_slices(index, addresses, _pieces4)
+        if addresses.dtype == np.uint8 and addresses.ndim == 2 and addresses.shape[1] == 16:
+            return _in_slices(index, addresses, _packed)
+        addresses = addresses.tolist()
+    return _mixed(index, addresses if isinstance(addresses, list) else list(addresses))
+
+
+def _in_slices(index: Index, addresses: NDArray[Any], pieces: Any) -> Pieces:
+    found = np.empty(len(addresses), np.int32)
+    for low in range(0, len(addresses), _SLICE):
+        found[low : low + _SLICE] = pieces(index, addresses[low : low + _SLICE])
+    return _nets(index, found)
+
+
+def _nets(index: Index, pieces: Pieces) -> Pieces:
+    """Turn pieces into nets: they are the same, except for pieces of nets that were cut."""
+    count = index._tables.nets
+    cut = np.flatnonzero(pieces >= count)
+    if len(cut):
+        nets = np.frombuffer(index._tables.piece_net, np.uint32)
+        pieces[cut] = nets[pieces[cut] - count]
+    return pieces
+
+
+def _pieces4(index: Index, addresses: NDArray[np.uint32]) -> Pieces:
+    tables = index._tables
+    shift = tables.root_shift
+    pieces = np.frombuffer(tables.trie4_root, np.int32).take(addresses >> np.uint32(shift))
+    rest = np.flatnonzero(pieces < -1)
+    nodes = np.frombuffer(tables.trie4_nodes, np.int32)
+    while len(rest):
+        shift -= 4
+        slot = (addresses[rest] >> np.uint32(shift) & np.uint32(15)).astype(np.int32)
+        found = nodes.take(slot - 2 - pieces[rest])
+        pieces[rest] = found
+        rest = rest[found < -1]
+    return pieces
+
+
+def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
+    words = np.ascontiguousarray(addresses).view(">u8").astype(np.uint64)
+    high, low = words[:, 0], words[:, 1]
+    pieces = _pieces6(index, high, low)
+    mapped = np.flatnonzero((high == 0) & (low >> np.uint64(32) == 0xFFFF))
+    if len(mapped):
+        pieces[mapped] = _pieces4(index, low[mapped].astype(np.uint32))
+    return pieces
+
+
+def _pieces6(index: Index, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Pieces:
+    tables = index._tables
+    shift = 48
+    pieces = np.frombuffer(tables.trie6_root, np.int32).take((high >> np.uint64(48)).astype(np.intp))
+    nodes = np.frombuffer(tables.trie6_nodes, np.int32)
+    rest = np.flatnonzero(pieces < -1)
+    while len(rest):
+        at = -2 - pieces[rest]
+        bucket = (at & 1).astype(bool)
+        if bucket.any():
+            rows = rest[bucket]
+            pieces[rows] = _search(tables, at[bucket], high[rows], low[rows])
+            rest, at = rest[~bucket], at[~bucket]
+        shift -= 8
+        slot = (high[rest] >> np.uint64(max(shift, 0)) & np.uint64(255)).astype(np.intp)
+        found = nodes.take((at.astype(np.intp) << 7) + slot)
+        pieces[rest] = found
+        rest = rest[found < -1]
+    return pieces
+
+
+def _search(
+    tables: Any, buckets: Pieces, high: NDArray[np.uint64], low: NDArray[np.uint64]
+) -> Pieces:
+    """Bisect each address's bucket: the last segment that begins at or before the address."""
+    runs = np.frombuffer(tables.trie6_buckets, np.uint32)
+    highs = np.frombuffer(tables.trie6_hi, np.uint64)
+    lows = np.frombuffer(tables.trie6_lo, np.uint64)
+    left = runs[buckets - 1].astype(np.intp)
+    right = runs[buckets].astype(np.intp)
+    while True:
+        middle = (left + right) >> 1
+        open_rows = middle > left
+        if not open_rows.any():
+            return np.frombuffer(tables.trie6_piece, np.int32)[left]
+        begins = highs[middle]
+        before = (begins < high) | ((begins == high) & (lows[middle] <= low))
+        left = np.where(open_rows & before, middle, left)
+        right = np.where(open_rows & ~before, middle, right)
+
+
+def _mixed(index: Index, addresses: list[Any]) -> Pieces:
+    """Match any iterable of addresses: dotted quads together, everything else singly."""
+    found = np.full(len(addresses), -1, np.int32)
+    numbers, known = _quads(addresses)
+    found[known] = _pieces4(index, numbers[known])
+    rest = np.flatnonzero(~known)
+    for position in rest.tolist():
+        try:
+            found[position] = index._piece(*pack(addresses[position]))
+        except AddressError as error:
+            raise AddressError(str(error), position) from None
+    return _nets(index, found)
+
+
+def _quads(addresses: Iterable[Any]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """Read the items that are dotted quads; return their numbers and which they are."""
+    items = list(addresses)
+    try:
+        text = "\n".join(items).encode("ascii")
+    except (TypeError, UnicodeEncodeError):
+        return np.zeros(len(items), np.uint32), np.zeros(len(items), bool)
+    data = np.frombuffer(text + b"\n" + bytes(16), np.uint8)
+    ends = np.flatnonzero(data == 10)
+    if len(ends) != len(items):
+        return np.zeros(len(items), np.uint32), np.zeros(len(items), bool)
+    starts = np.zeros(len(items), np.int64)
+    starts[1:] = ends[:-1] + 1
+    numbers, stops, good = read_quads(data, starts)
+    return numbers.astype(np.uint32), good & (stops == ends)

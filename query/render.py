@@ -1,0 +1,216 @@
+"""Turn answers, metadata and build summaries into text and JSON.
+
+Texts from dumps are untrusted: control characters, which could drive a terminal, and the marks
+that turn the direction of writing are replaced in every output.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .model import Answer, HandleAnswer, Json, Net, Object, Party
+
+if TYPE_CHECKING:
+    from rirdex.indexer.build import Report, Summary
+
+_UNSAFE = dict.fromkeys(
+    [*range(32), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)],
+    "\ufffd",
+)
+_UNSAFE_IN_LINES = {k: v for k, v in _UNSAFE.items() if k not in (9, 10)}
+_SHOWN_MORE = 50
+
+
+def clean(text: str) -> str:
+    """Replace control characters and direction marks in one line of text."""
+    return text if text.isprintable() and text.isascii() else text.translate(_UNSAFE)
+
+
+def clean_lines(text: str) -> str:
+    """Replace control characters and direction marks, but keep line feeds and tabs."""
+    return text.translate(_UNSAFE_IN_LINES)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+def json_line(value: Json) -> str:
+    """Return a value as one line of JSON."""
+    return json.dumps(_cleaned(value), ensure_ascii=False)
+
+
+def table(rows: Iterable[Iterable[object]], head: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a table; columns that hold numbers are set to the right."""
+    lines = [[*head]] + [[clean(str(cell)) for cell in row] for row in rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    right = [
+        len(lines) > 1 and all(line[k].replace(",", "").replace(".", "").isdigit() or line[k] in ("", "-")
+                               for line in lines[1:])
+        for k in range(len(widths))
+    ]  # fmt: skip
+    for line in lines:
+        cells = (
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(line, widths, right, strict=True)
+        )
+        yield "  ".join(cells).rstrip()
+
+
+# -- answers ----------------------------------------------------------------------------------
+
+
+def answer_text(
+    answer: Answer, *, more: bool = False, everything: bool = False, explain: bool = False
+) -> Iterator[str]:
+    """Yield the readable lines of an answer."""
+    registry = f"  {answer.registry}" if answer.registry else ""
+    yield clean(answer.query) + clean(registry)
+    if isinstance(answer, HandleAnswer):
+        yield from _object_text(answer, explain)
+        return
+    for depth, net in enumerate(answer.chain):
+        yield from _net_text(net, "  " + "   " * depth, explain)
+    for name, party in (("holder", answer.holder), ("user", answer.user)):
+        if party:
+            yield f"  {name + ':':8}{_party_text(party)}"
+    for note in answer.notes:
+        yield f"  note:   {clean(note.text)}"
+    if everything:
+        shown = {net.id for net in answer.chain}
+        for net in answer.all:
+            if net.id not in shown:
+                yield f"  aside:  {_head(net)}"
+    if more:
+        yield from _more_text(answer.more, "inside")
+
+
+def _object_text(answer: HandleAnswer, explain: bool) -> Iterator[str]:
+    found = answer.object
+    if found is None:
+        yield f"  note:   no object of the dumps in this index has this {_kind_name(answer.kind)}"
+        return
+    named = f"  {found.name}" if found.name else ""
+    yield clean(f"  {found.kind}  {found.key}{named}  {found.source}")
+    if found.org:
+        yield clean(f"  org:    {found.org}")
+    if explain:
+        yield f"  from:   {_dump_text(found)}"
+    yield from _more_text(answer.more, "refer to it")
+
+
+def _kind_name(kind: str) -> str:
+    return "AS number" if kind == "asn" else "handle"
+
+
+def _more_text(nets: tuple[Net, ...], what: str) -> Iterator[str]:
+    if not nets:
+        return
+    yield f"  nets that {what}: {len(nets):,}" if what != "inside" else f"  nets inside: {len(nets):,}"
+    for net in nets[:_SHOWN_MORE]:
+        yield f"    {_head(net)}"
+    if len(nets) > _SHOWN_MORE:
+        yield f"    and {len(nets) - _SHOWN_MORE:,} more; --json gives all"
+
+
+def _head(net: Net) -> str:
+    parts = [net.key, net.netname, net.status, net.role, " ".join(net.country)]
+    return clean("  ".join(part for part in parts if part))
+
+
+def _net_text(net: Net, indent: str, explain: bool) -> Iterator[str]:
+    yield indent + _head(net)
+    facts = [_party_text(net.party)]
+    if net.mnt_by:
+        facts.append("mnt-by " + " ".join(net.mnt_by))
+    if net.created:
+        facts.append(f"created {net.created}")
+    if net.modified:
+        facts.append(f"changed {net.modified}")
+    yield f"{indent}   " + clean(", ".join(facts))
+    if explain:
+        yield f"{indent}   from {_dump_text(net)}"
+
+
+def _dump_text(item: Net | Object) -> str:
+    dump = item.dump
+    return clean(f"{dump['file']} of {dump['date']}, byte {dump['offset']} of its text")
+
+
+def _party_text(party: Party) -> str:
+    if party.name and party.handle:
+        return clean(f"{party.name} ({party.handle})")
+    return clean(party.name or party.handle or "")
+
+
+# -- builds and metadata ----------------------------------------------------------------------
+
+
+def build_text(summary: Summary) -> Iterator[str]:
+    """Yield the readable summary of a build."""
+    yield from table(
+        (_report_row(report) for report in summary.reports),
+        ("source", "date", "objects", "kept", "twice", "rejected", "seconds", "MB/s"),
+    )
+    for report in summary.reports:
+        classes = ", ".join(f"{n:,} {name}" for name, n in sorted(report.classes.items()))
+        yield clean(f"{report.name}: {classes or 'no objects'}")
+    for report in summary.reports:
+        yield from _reject_lines(report.name, report.reject_counts, report.rejects)
+    for path, reason in summary.skipped:
+        yield clean(f"skipped {path}: {reason}")
+    yield clean(
+        f"{summary.path}: {summary.nets:,} nets, {summary.objects:,} other objects, "
+        f"{summary.index_bytes:,} bytes, {summary.seconds:.1f} s"
+    )
+
+
+def _report_row(report: Report) -> tuple[str, ...]:
+    rate = report.text_bytes / report.seconds / 1e6 if report.seconds else 0
+    return (
+        report.name, report.date or "-", f"{sum(report.classes.values()):,}", f"{report.kept:,}",
+        f"{report.duplicates:,}", f"{sum(report.reject_counts.values()):,}",
+        f"{report.seconds:.1f}", f"{rate:.0f}",
+    )  # fmt: skip
+
+
+def _reject_lines(name: str, counts: dict[str, int], samples: list[Json]) -> Iterator[str]:
+    for reason, count in sorted(counts.items()):
+        yield clean(f"rejected in {name}: {count:,} x {reason}")
+    for sample in samples:
+        text = sample["sample"].replace("\r", "").replace("\n", " | ")
+        yield clean(f"  byte {sample['offset']}: {sample['reason']}: {text}")
+
+
+def info_text(meta: Json, path: str, size: int, build_id: str) -> Iterator[str]:
+    """Yield what an index holds."""
+    counts = meta["counts"]
+    yield clean(f"{path}: {size:,} bytes, format {meta['format']}, build {build_id}")
+    yield f"{counts['nets']:,} nets ({counts['nets4']:,} IPv4), {counts['objects']:,} other objects"
+    yield "written by " + ", ".join(f"{name} {text}" for name, text in sorted(meta["versions"].items()))
+    yield ""
+    yield from table(
+        (
+            (
+                item["name"], " ".join(item["registries"]), item["date"] or "-",
+                item["serial"] or "-", f"{sum(item['classes'].values()):,}",
+                f"{item['duplicates']:,}", f"{sum(item['rejects'].values()):,}",
+                f"{item['text_bytes']:,}", item["sha256"][:16],
+            )
+            for item in meta["sources"]
+        ),
+        ("source", "registry", "date", "serial", "objects", "twice", "rejected", "bytes", "sha256"),
+    )  # fmt: skip
+    for item in meta["sources"]:
+        yield from _reject_lines(item["name"], item["rejects"], item["samples"])
+    yield ""
+    sizes = sorted(meta["tables"].items(), key=lambda row: -int(row[1]["size"]))
+    yield from table(((name, f"{row['size']:,}") for name, row in sizes), ("table", "bytes"))

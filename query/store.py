@@ -1,0 +1,220 @@
+"""Open an index file and hand out its tables, zero-copy.
+
+LMDB is called once for each table, when it is first used (the call touches every page of the
+value), and for look-ups of handles and names; everything else is reading a `memoryview`. LMDB
+refuses a second open of one file in a process, so all `Store`s of one file share a `Map`, found
+by device and inode; a forked child goes on with what it inherited.
+
+A view that is read after its map went is a segmentation fault. So the map lives as long as any
+`Store`, and `close` only makes the store's tables unreadable: whoever reads on gets `StoreError`.
+
+Errors: `NoIndex`, `Damaged`, `WrongVersion` on opening, `StoreError` after closing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from hashlib import sha256
+from os import PathLike
+from typing import Any, BinaryIO, Final, NamedTuple
+
+import lmdb
+
+from . import layout
+from .errors import Damaged, NoIndex, StoreError, WrongVersion
+
+_MAPS: weakref.WeakValueDictionary[tuple[int, int, bytes], Map] = weakref.WeakValueDictionary()
+_LOCK = threading.Lock()
+# py-lmdb 3 links two engines with different file formats; ours is the one of LMDB 0.9.
+LMDB_ENGINE: Final[dict[str, Any]] = (
+    {"lib_version": 0} if int(lmdb.__version__.partition(".")[0]) >= 3 else {}
+)
+
+
+class Seal(NamedTuple):
+    """Hold what the seal in page 0 says: format version, file size, build id, digests."""
+
+    format: int
+    size: int
+    build_id: bytes
+    metas: bytes
+    whole: bytes
+
+
+def read_seal(file: BinaryIO, path: str) -> Seal:
+    """Check everything that can be checked without reading a page of LMDB's; return the seal."""
+    head = file.read(layout.SEAL_AT + layout.SEAL.size)
+    if len(head) < layout.SEAL_AT + layout.SEAL.size or head[layout.SEAL_AT :][:16] != layout.SEAL_MAGIC:
+        raise Damaged(path, "is no rirdex index, or its beginning is damaged: rebuild it with "
+                      "`rirdex build`")  # fmt: skip
+    _, version, _, size, build_id, metas, whole = layout.SEAL.unpack_from(head, layout.SEAL_AT)
+    if version != layout.FORMAT:
+        raise WrongVersion(path, version, layout.FORMAT)
+    magic, _, _, _, page, _, _, last_page, _ = layout.META.unpack_from(head)
+    if magic != layout.LMDB_MAGIC or not 4096 <= page <= 65536 or metas != meta_digest(file, page):
+        raise Damaged(path, "the beginning of the index is damaged: rebuild it with `rirdex build`")
+    found = os.fstat(file.fileno()).st_size
+    if found != size or (last_page + 1) * page != size:
+        raise Damaged(path, f"the index has {found:,} bytes instead of {size:,}: it was cut off, "
+                      "copy or build it again")  # fmt: skip
+    return Seal(version, size, build_id, metas, whole)
+
+
+def meta_digest(file: BinaryIO, page: int) -> bytes:
+    """Return the digest of the two LMDB meta structures of a file with pages of ``page`` bytes."""
+    digest = sha256()
+    for at in (0, page):
+        file.seek(at)
+        digest.update(file.read(layout.META.size))
+    return digest.digest()
+
+
+def whole_digest(file: BinaryIO) -> bytes:
+    """Return the digest of a whole index file, its seal taken as zeros."""
+    digest = sha256()
+    file.seek(0)
+    digest.update(file.read(layout.SEAL_AT))
+    digest.update(bytes(len(file.read(layout.SEAL.size))))
+    while part := file.read(1 << 20):
+        digest.update(part)
+    return digest.digest()
+
+
+class Map:
+    """Hold the open LMDB environment of one file, shared by all stores of this process."""
+
+    def __init__(self, path: str) -> None:
+        self.environment = lmdb.open(
+            path, subdir=False, readonly=True, lock=False, readahead=True,
+            max_dbs=len(layout.SORTED), create=False, max_spare_txns=2, **LMDB_ENGINE,
+        )  # fmt: skip
+        self.databases = {name: self._open(name) for name in layout.SORTED}
+
+    def _open(self, name: str) -> object:
+        return self.environment.open_db(name.encode(), create=False)
+
+    def get(self, name: str) -> memoryview | None:
+        """Return a value as it lies in the file; it stays valid as long as this map."""
+        with self.environment.begin(buffers=True) as transaction:
+            value: memoryview | None = transaction.get(name.encode())
+        return value
+
+    def row_before(self, database: str, key: bytes) -> bytes | None:
+        """Return the value of the last key not behind ``key`` in a database with sorted keys."""
+        with self.environment.begin(db=self.databases[database]) as transaction:
+            cursor = transaction.cursor()
+            found = cursor.set_range(key)
+            if not (found and cursor.key() == key) and not (cursor.prev() if found else cursor.last()):
+                return None
+            value: bytes = cursor.value()
+            return value
+
+
+def open_map(path: str) -> tuple[Map, Seal]:
+    """Open a file or share the map this process already has of it."""
+    try:
+        with open(path, "rb") as file, _LOCK:
+            seal = read_seal(file, path)
+            status = os.fstat(file.fileno())
+            key = (status.st_dev, status.st_ino, seal.build_id)
+            shared = _MAPS.get(key)
+            if shared is None:
+                shared = _MAPS[key] = Map(path)
+            return shared, seal
+    except FileNotFoundError:
+        raise NoIndex(path, "there is no index: build one with `rirdex build`") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise StoreError(path, f"the index cannot be read: {error.strerror}") from None
+    except lmdb.Error as error:
+        raise Damaged(path, f"the index cannot be opened ({error}): rebuild it") from None
+
+
+class Tables:
+    """Hold the tables of an open store as attributes: `net_first4` is table `net.first4`.
+
+    A table is fetched when its attribute is first read. `text_netname` is a dictionary's text,
+    `text_netname_at` where its texts begin; code 0, the empty text, is "missing". After
+    `Store.close` every attribute raises `StoreError`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.nets: int = store.meta["counts"]["nets"]
+        self.nets4: int = store.meta["counts"]["nets4"]
+        self.root_shift: int = 32 - store.meta["root_bits"]
+
+    def __getattr__(self, name: str) -> Any:
+        table = _TABLE_OF.get(name)
+        if table is None:
+            raise AttributeError(name)
+        value = self.store.raw(table) if table in _TEXTS else self.store.table(table)
+        setattr(self, name, value)
+        return value
+
+    def release(self) -> None:
+        """Forget all tables, so that reading them asks the closed store and fails."""
+        for name in list(vars(self)):
+            if name in _TABLE_OF:
+                delattr(self, name)
+
+
+_TEXTS: Final = {f"text.{name}" for name in layout.DICTIONARIES}
+_TABLE_OF: Final = {
+    name.replace(".", "_"): name
+    for name in [*layout.COLUMNS, *_TEXTS, *(f"{text}.at" for text in _TEXTS)]
+}
+
+
+class Store:
+    """Hold one open index: its tables by name, its metadata, and look-ups by sorted key."""
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._map, self.seal = open_map(self.path)
+        self.closed = False
+        raw = self._map.get("meta")
+        if raw is None:
+            raise Damaged(self.path, "the index has no metadata: rebuild it with `rirdex build`")
+        self.meta: dict[str, Any] = json.loads(bytes(raw))
+        self.tables = Tables(self)
+
+    @property
+    def build_id(self) -> str:
+        """Return the build id as text."""
+        return self.seal.build_id.hex()
+
+    def raw(self, name: str) -> memoryview:
+        """Return a table's bytes without the padding."""
+        if self.closed:
+            raise StoreError(self.path, "index is closed")
+        value = self._map.get(name)
+        size = self.meta["tables"].get(name, {}).get("size")
+        if value is None or size is None:
+            raise Damaged(self.path, f"table {name} is missing: rebuild it with `rirdex build`")
+        return value[:size]
+
+    def table(self, name: str) -> memoryview:
+        """Return an array table as a memoryview of integers; it indexes like a list."""
+        return self.raw(name).cast(self.meta["types"][name])
+
+    def find(self, database: str, key: bytes) -> list[int]:
+        """Return the ids under a key of one of the `layout.SORTED` databases, ascending."""
+        if self.closed:
+            raise StoreError(self.path, "index is closed")
+        row = self._map.row_before(database, key) if key else None
+        return layout.ids_in_row(row, key) if row else []
+
+    def items(self, database: str) -> Iterator[tuple[bytes, bytes]]:
+        """Yield all keys and values of one of the `layout.SORTED` databases, in order."""
+        database_handle = self._map.databases[database]
+        with self._map.environment.begin(db=database_handle) as transaction:
+            yield from transaction.cursor()
+
+    def close(self) -> None:
+        """Make every table unreadable; the memory goes when the last reader does."""
+        self.closed = True
+        self.tables.release()
