@@ -32,7 +32,7 @@ class Assembled(NamedTuple):
     nets: Ints
     objects: Ints
     nets4: int
-    root_bits: int
+    strides: tuple[int, ...]
 
 
 def assemble(rows: Rows) -> Assembled:
@@ -46,7 +46,7 @@ def assemble(rows: Rows) -> Assembled:
     names = rows.words["org"]
     own |= [names[k].decode() in roles.REGISTRY_ORGS for k in range(len(names))]
     kind = roles.classify(facts, rows.words, own, held)
-    placeholder = roles.placeholders(facts, rows.words["netname"])
+    placeholder = roles.placeholders(facts, rows.words["netname"], rows.words["mnt_by"])
     built = nets.build(rows, facts, kind, placeholder)
     del facts
     arrays = dict(built.tables)
@@ -59,7 +59,7 @@ def assemble(rows: Rows) -> Assembled:
     texts = {name: rows.words[name].text for name in layout.DICTIONARIES}
     return Assembled(
         arrays, texts, _inverse(rows, built.row, objects), built.row, objects, built.narrow,
-        built.root_bits,
+        built.strides,
     )  # fmt: skip
 
 

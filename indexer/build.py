@@ -367,5 +367,5 @@ def _meta(
             "nets": len(assembled.nets), "nets4": assembled.nets4,
             "objects": len(assembled.objects),
         },
-        "root_bits": assembled.root_bits,
+        "strides": assembled.strides,
     }  # fmt: skip

@@ -22,7 +22,7 @@ from .roles import Facts
 from .rows import NET, Rows, merits, source_ranks, winners
 from .rpsl import MORE_DESCR
 from .scan import Ints
-from .trie import build4, build6, flatten
+from .trie import build4, build6, flatten, strides_for
 
 Array = NDArray[np.generic]
 _TOP = np.uint64(2**64 - 1)
@@ -58,7 +58,7 @@ class Nets(NamedTuple):
     row: Ints
     narrow: int
     tables: dict[str, Array]
-    root_bits: int
+    strides: tuple[int, ...]
 
 
 def _narrow(rows: Rows) -> Family:
@@ -131,7 +131,6 @@ def build(
     row = np.concatenate([family.row for family in families])
     base, total = 0, len(row)
     above: list[Array] = [np.full(total, -1, np.int64)]
-    holder: list[Array] = [np.full(total, -1, np.int64)]
     role: list[Array] = [np.full(total, layout.PLACEHOLDER, np.uint8)]
     extra: list[Ints] = []
     tables: dict[str, Array] = {}
@@ -146,8 +145,7 @@ def build(
         count += int((piece >= count).sum())
         for values, new in (
             (above, np.append(piece, -1)[forest.above]),
-            (holder, np.where(given.holder >= 0, given.holder + base, -1)),
-            (role, given.role),
+            (role, given),
         ):
             _place(values, new, piece, total)
         extra.append(forest.net[piece >= total] + base)
@@ -157,7 +155,6 @@ def build(
         tables |= family.bounds
         base += len(family.row)
     tables["piece.above"] = np.concatenate(above).astype(np.int32)
-    tables["piece.holder"] = np.concatenate(holder).astype(np.int32)
     role[0] |= np.where(rows.flags[row] & MORE_DESCR, np.uint8(layout.MORE_DESCR), np.uint8(0))
     tables["piece.role"] = np.concatenate(role)
     tables["piece.net"] = np.concatenate(extra).astype(np.uint32)
@@ -168,7 +165,7 @@ def build(
     trie4 = build4(*segments[0])
     tables |= {f"trie4.{name}": value for name, value in trie4._asdict().items()}
     tables |= _trie6_tables(segments[1], families[1])
-    return Nets(row, len(families[0].row), tables, len(trie4.root).bit_length() - 1)
+    return Nets(row, len(families[0].row), tables, strides_for(len(segments[0][0])))
 
 
 def _picked_facts(facts: Facts, row: Ints) -> Facts:

@@ -59,7 +59,13 @@ _PLACEHOLDER = re.compile(
     rb"|NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK|STUB-[0-9A-F-]+SLASH\d{1,3}"
 )
 _PLACEHOLDER_STARTS = (b"ERX-", b"AFRI", b"ARIN", b"LACN", b"RIPE", b"IANA", b"NON-", b"STUB")
-_WITH_PLACEHOLDERS: Final = ("RIPE", "APNIC", "AFRINIC")
+# A placeholder is the registry's own record: members have copied these netnames into theirs
+# (APNIC's dump has customers named NON-RIPE-NCC-MANAGED-ADDRESS-BLOCK).
+_OWN_MAINTAINERS: Final = {
+    "RIPE": re.compile(rb"^(?:RIPE-NCC-|RIPE-DBM-)", re.MULTILINE),
+    "APNIC": re.compile(rb"^(?:MAINT-)?APNIC-", re.MULTILINE),
+    "AFRINIC": re.compile(rb"^AFRINIC-", re.MULTILINE),
+}
 
 
 class Facts(NamedTuple):
@@ -80,21 +86,23 @@ class Facts(NamedTuple):
     name: NDArray[np.uint64]
 
 
-def placeholders(facts: Facts, netnames: Dictionary) -> NDArray[np.bool_]:
+def placeholders(facts: Facts, netnames: Dictionary, mnt_by: Dictionary) -> NDArray[np.bool_]:
     """Mark the records that say only "not here": they never match and stand in no chain."""
-    code = np.zeros(len(netnames), bool)
+    named = np.zeros(len(netnames), bool)
     text = padded(netnames.text)
-    start = netnames.at[:-1].astype(np.int64)
-    head = np.ndarray((len(text) - 4,), "<u4", text.data, 0, (1,))[start]
+    head = np.ndarray((len(text) - 4,), "<u4", text.data, 0, (1,))[netnames.at[:-1]]
     wanted = np.frombuffer(b"".join(_PLACEHOLDER_STARTS), "<u4")
     for k in np.flatnonzero(np.isin(head & 0xDFDFDFDF, wanted & 0xDFDFDFDF)).tolist():
-        code[k] = _PLACEHOLDER.match(netnames[k].upper()) is not None
-    root = np.array([netnames[int(k)].upper() == b"ROOT" for k in np.unique(facts.netname[facts.whole])])
-    roots = np.unique(facts.netname[facts.whole])[root] if len(root) else np.zeros(0, np.uint32)
-    apart = code[facts.netname] | (facts.whole & np.isin(facts.netname, roots))
+        named[k] = _PLACEHOLDER.match(netnames[k].upper()) is not None
+    roots = [k for k in np.unique(facts.netname[facts.whole]).tolist() if netnames[k].upper() == b"ROOT"]
+    apart = named[facts.netname] | (facts.whole & np.isin(facts.netname, roots))
     apart |= facts.disowned & (facts.registry == _index(facts.registries, "APNIC"))
-    known = np.array([name in _WITH_PLACEHOLDERS for name in facts.registries] or [False])
-    return apart & known[facts.registry]
+    rows = np.flatnonzero(apart)
+    for row in rows.tolist():
+        own = _OWN_MAINTAINERS.get(facts.registries[facts.registry[row]])
+        maintainers = mnt_by[int(facts.mnt_by[row])]
+        apart[row] = own is not None and (not maintainers or own.search(maintainers) is not None)
+    return apart
 
 
 def _index(names: list[str], name: str) -> int:
@@ -160,17 +168,13 @@ def _nir_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np
     return found
 
 
-class Roles(NamedTuple):
-    """Hold for each piece its holder's net (-1 = none) and its role byte (`layout.ROLES`)."""
-
-    holder: Ints
-    role: NDArray[np.uint8]
-
-
 def assign(
     forest: Forest, kind: NDArray[np.int8], facts: Facts, mnt_by: Dictionary
-) -> Roles:
-    """Give every piece its holder and role (R1, R2, R3, R5)."""
+) -> NDArray[np.uint8]:
+    """Return the role byte of every piece (R1, R2, R3, R5; `layout.ROLES`).
+
+    The first net with role `holder` on the way up from a piece is its holder.
+    """
     rs = _codes_with(mnt_by, RS_MAINTAINERS)[facts.mnt_by]
     net, above = forest.net, forest.above
     direct = np.full(len(net), -1, np.int64)
@@ -196,7 +200,7 @@ def assign(
     role[is_direct | (holder == net)] = layout.HOLDER
     role[classes == REG] = layout.REGISTRY
     role[differs & (classes != REG)] |= layout.IS_USER
-    return Roles(holder, role)
+    return role
 
 
 def _levels(forest: Forest) -> list[Ints]:

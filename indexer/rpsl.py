@@ -7,7 +7,8 @@ sample. Attribute values are looked at as columns over the whole chunk; the few 
 point there.
 
 Rules: `scan` for the lexical ones; organisation, status, country, maintainer and source compare
-without regard to case and are upper-cased; a `#` begins a comment except in free text; bytes that
+without regard to case and are upper-cased; a `#` begins a comment except in free text and in
+netname (real ones hold it: `ACS-NET # 2`); bytes that
 are not UTF-8 are latin-1, decided value by value.
 """
 
@@ -41,7 +42,7 @@ _IS_CLASS = np.array(
 )
 _FREE_TEXT = np.isin(
     np.arange(len(ATTRIBUTES)),
-    [CODE[name] for name in ("descr", "org-name", "role", "person", "as-name")],
+    [CODE[name] for name in ("netname", "descr", "org-name", "role", "person", "as-name")],
 )
 _WANTED = np.array([0 < code < CODE["as-block"] for code in range(len(ATTRIBUTES))])
 _NAME_OF: Final = {
@@ -382,7 +383,7 @@ def _join_lists(
         if key not in joined:
             joined[key] = len(texts)
             items = [item for part in key for item in texts[part].split(b"\n") if item]
-            texts.append(b"\n".join(dict.fromkeys(items)))
+            texts.append(b"\n".join(items))
         codes[row] = joined[key]
 
 

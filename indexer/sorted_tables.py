@@ -85,6 +85,8 @@ def folded_keys(names: Dictionary) -> tuple[NDArray[np.uint8], Ints, Ints]:
 
 def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
     """Yield the rows of the table name -> ids, from pairs of a name's code and an id, ids ascending."""
+    if not len(code):
+        return
     text, start, length = folded_keys(names)
     first, distinct = group(text, start, length, hash_spans(text, start, length))
     order = text_order(text, start[distinct], length[distinct])
@@ -99,7 +101,7 @@ def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
     again[1:] &= ids[1:] == ids[:-1]
     place, ids = place[~again], ids[~again]
     begins = np.flatnonzero(np.concatenate([np.ones(1, bool), place[1:] != place[:-1]]))
-    keys = distinct[order][place[begins]] if len(place) else begins
+    keys = distinct[order][place[begins]]
     yield from _blocks(text, start[keys], length[keys], begins, ids)
 
 
@@ -107,8 +109,6 @@ def _blocks(
     text: NDArray[np.uint8], start: Ints, length: Ints, begins: Ints, ids: Ints
 ) -> Rows:
     """Pack keys in order, each with its run of ids, into compressed rows."""
-    if not len(start):
-        return
     counts = np.diff(np.append(begins, len(ids)))
     block = (np.arange(len(start)) // KEYS) + (begins // IDS)
     edges = np.flatnonzero(np.concatenate([[True], block[1:] != block[:-1], [True]]))

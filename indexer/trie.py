@@ -1,9 +1,9 @@
 """Flatten nested pieces into segments, and segments into longest-prefix-match tries.
 
-IPv4: a root table over the first 16 or 24 bits, then nodes of 16 entries for 4 bits each. An
-entry >= 0 is the piece that answers, -1 is nothing, anything below is a node: its entries begin
-at -2 - entry. The root has 24 bits where the dump is large: one memory access answers most
-addresses; a small index stays small with 16.
+IPv4: a root table over the first bits of an address, then levels of nodes for 3 or 4 bits each
+(`layout.STRIDES_LARGE`, `STRIDES_SMALL`). An entry >= 0 is the piece that answers, -1 is
+nothing, anything below is a node: its entries begin at -2 - entry. Where the dump is large so is
+the root, and one memory access answers most addresses; a small index stays small.
 
 IPv6: a root over 16 bits, nodes of 256 entries for 8 bits each, down to bit 64 of the address.
 A stretch in which few segments begin (at most `CROWD`), or that is cut below bit 64, is a
@@ -19,13 +19,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rirdex.query import layout
+
 from .hierarchy import Forest
 from .scan import Ints
 
-ROOT_SMALL: Final = 16
-ROOT_LARGE: Final = 24
-LARGE: Final = 100_000  # segments from which the 64 MB of a 24-bit root are worth it
-CROWD: Final = 8
+LARGE: Final = 100_000  # segments from which a root of 16 MB is worth it
+CROWD: Final = 16
 Entries = NDArray[np.int32]
 Words = NDArray[np.uint64]
 
@@ -78,24 +78,30 @@ def flatten(forest: Forest, owner: Ints, end: int) -> tuple[Ints, Ints]:
     return begins[new], owned[new]
 
 
+def strides_for(segments: int) -> tuple[int, ...]:
+    """Return the strides of an IPv4 trie over so many segments."""
+    return layout.STRIDES_LARGE if segments > LARGE else layout.STRIDES_SMALL
+
+
 def build4(begins: Ints, owners: Ints) -> Trie4:
-    """Build the IPv4 trie from segments that begin at address 0."""
-    bits = ROOT_LARGE if len(begins) > LARGE else ROOT_SMALL
-    shift = 32 - bits
-    starts = np.arange(1 << bits, dtype=np.int64) << shift
-    root, open_at = _fill(begins, owners, starts, shift)
+    """Build the IPv4 trie, with `strides_for` them, from segments that begin at address 0."""
+    root_bits, *strides = strides_for(len(begins))
+    shift = 32 - root_bits
+    starts = np.arange(1 << root_bits, dtype=np.int64) << shift
+    root, places = _fill(begins, owners, starts, shift)
     levels: list[Entries] = []
     base = 0
-    target, places = root, open_at
-    while len(places):
+    target = root
+    for bits in strides:
+        size = 1 << bits
         parents = starts[places]
-        target[places] = (-2 - base - 16 * np.arange(len(places))).astype(np.int32)
-        base += 16 * len(places)
-        shift -= 4
-        starts = (parents[:, None] + (np.arange(16) << shift)).ravel()
+        target[places] = (-2 - base - size * np.arange(len(places))).astype(np.int32)
+        base += size * len(places)
+        shift -= bits
+        starts = (parents[:, None] + (np.arange(size) << shift)).ravel()
         target, places = _fill(begins, owners, starts, shift)
         levels.append(target)
-    return Trie4(root, np.concatenate([*levels, np.zeros(0, np.int32)]))
+    return Trie4(root, np.concatenate(levels))
 
 
 def _fill(begins: Ints, owners: Ints, starts: Ints, shift: int) -> tuple[Entries, Ints]:

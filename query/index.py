@@ -119,13 +119,13 @@ class Index:
                 number: int = WORD(inet_pton(AF_INET, address))[0]
             except (OSError, ValueError):
                 number = pack(address)[1]
-            shift = tables.root_shift
-            piece = tables.trie4_root[number >> shift]
+            piece = tables.trie4_root[number >> tables.shift4]
             if piece < -1:
                 nodes = tables.trie4_nodes
-                while piece < -1:
-                    shift -= 4
-                    piece = nodes[(number >> shift & 15) - 2 - piece]
+                for shift, mask in tables.levels4:
+                    piece = nodes[(number >> shift & mask) - 2 - piece]
+                    if piece >= -1:
+                        break
         elif type(address) is str:
             piece = self._piece6_text(address)
         else:
@@ -139,12 +139,11 @@ class Index:
         if family == 6:
             return self._piece6(number >> 64, number & 0xFFFFFFFFFFFFFFFF)
         tables = self._tables
-        shift = tables.root_shift
-        piece: int = tables.trie4_root[number >> shift]
-        nodes = tables.trie4_nodes if piece < -1 else ()
-        while piece < -1:
-            shift -= 4
-            piece = nodes[(number >> shift & 15) - 2 - piece]
+        piece: int = tables.trie4_root[number >> tables.shift4]
+        for shift, mask in tables.levels4 if piece < -1 else ():
+            piece = tables.trie4_nodes[(number >> shift & mask) - 2 - piece]
+            if piece >= -1:
+                break
         return piece
 
     def _piece6_text(self, address: str) -> int:
@@ -195,13 +194,13 @@ class Index:
             except (OSError, ValueError):
                 return self.answers(query)[0]
             tables = self._tables
-            shift = tables.root_shift
-            piece = tables.trie4_root[number >> shift]
+            piece = tables.trie4_root[number >> tables.shift4]
             if piece < -1:
                 nodes = tables.trie4_nodes
-                while piece < -1:
-                    shift -= 4
-                    piece = nodes[(number >> shift & 15) - 2 - piece]
+                for shift, mask in tables.levels4:
+                    piece = nodes[(number >> shift & mask) - 2 - piece]
+                    if piece >= -1:
+                        break
             return Answer(self, tables, query, number, piece)
         return self.answers(query)[0]
 

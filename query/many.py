@@ -54,13 +54,11 @@ def _nets(index: Index, pieces: Pieces) -> Pieces:
 
 def _pieces4(index: Index, addresses: NDArray[np.uint32]) -> Pieces:
     tables = index._tables
-    shift = tables.root_shift
-    pieces = np.frombuffer(tables.trie4_root, np.int32).take(addresses >> np.uint32(shift))
+    pieces = np.frombuffer(tables.trie4_root, np.int32).take(addresses >> np.uint32(tables.shift4))
     rest = np.flatnonzero(pieces < -1)
     nodes = np.frombuffer(tables.trie4_nodes, np.int32)
-    while len(rest):
-        shift -= 4
-        slot = (addresses[rest] >> np.uint32(shift) & np.uint32(15)).astype(np.int32)
+    for shift, mask in tables.levels4:
+        slot = (addresses[rest] >> np.uint32(shift) & np.uint32(mask)).astype(np.int32)
         found = nodes.take(slot - 2 - pieces[rest])
         pieces[rest] = found
         rest = rest[found < -1]

@@ -437,10 +437,7 @@ class Answer:
         return self.chain[-1].registry if self.chain else None
 
     def _holder_net(self) -> Net | None:
-        if not self.chain:
-            return None
-        holder = self._tables.piece_holder[self.chain[-1]._piece]
-        return next((net for net in self.chain if net.id == holder), None)
+        return next((net for net in reversed(self.chain) if net.role == "holder"), None)
 
     @property
     def holder(self) -> Party | None:

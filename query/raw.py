@@ -1,6 +1,6 @@
 """Read the raw text of objects back out of the compressed blocks.
 
-A block holds eight objects behind a header (`HEADER`): where the first lay in its dump, the
+A block holds `layout.BLOCK` objects behind a header (`HEADER`): where the first lay in its dump, the
 length of each, and the gaps between them. The last blocks read are kept, since the nets of a
 chain often lie side by side.
 """

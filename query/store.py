@@ -145,7 +145,7 @@ class Tables:
         self.store = store
         self.nets: int = store.meta["counts"]["nets"]
         self.nets4: int = store.meta["counts"]["nets4"]
-        self.root_shift: int = 32 - store.meta["root_bits"]
+        self.shift4, self.levels4 = layout.levels(tuple(store.meta["strides"]))
 
     def __getattr__(self, name: str) -> Any:
         table = _TABLE_OF.get(name)
