@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, Future
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,8 @@ from rirdex.query import layout
 
 from . import nets, roles, sorted_tables
 from .roles import Facts
-from .rows import NET, Rows, other_objects
-from .rpsl import DISOWNED, OF_REGISTRY
+from .rows import Rows, other_objects
+from .rpsl import DISOWNED, NARROW, OF_REGISTRY
 from .scan import Ints
 
 Array = NDArray[np.generic]
@@ -28,15 +29,15 @@ class Assembled(NamedTuple):
 
     arrays: dict[str, Array]
     texts: dict[str, bytearray]
-    inverse: dict[str, sorted_tables.Rows]
+    inverse: dict[str, Future[list[tuple[bytes, bytes]]]]
     nets: Ints
     objects: Ints
     nets4: int
     strides: tuple[int, ...]
 
 
-def assemble(rows: Rows) -> Assembled:
-    """Build every table but the raw texts."""
+def assemble(rows: Rows, pool: Executor) -> Assembled:
+    """Build every table but the raw texts; the sorted databases in ``pool``, meanwhile."""
     objects = other_objects(rows)
     org_object = _org_objects(rows, objects)
     facts = _facts(rows, objects, org_object)
@@ -47,18 +48,21 @@ def assemble(rows: Rows) -> Assembled:
     own |= [names[k].decode() in roles.REGISTRY_ORGS for k in range(len(names))]
     kind = roles.classify(facts, rows.words, own, held)
     placeholder = roles.placeholders(facts, rows.words["netname"], rows.words["mnt_by"])
-    built = nets.build(rows, facts, kind, placeholder)
+    families = nets.order(rows, kind)
+    net_rows = np.concatenate([family.row for family in families])
+    inverse = _inverse(rows, net_rows, objects, pool)
+    built = nets.build(rows, families, facts, kind, placeholder)
     del facts
     arrays = dict(built.tables)
     arrays["org.object"] = org_object.astype(np.int32)
-    arrays |= _columns(rows, "net", built.row, ("netname", "descr", "country", "status", "org", "mnt_by"))
+    arrays |= _columns(rows, "net", net_rows, ("netname", "descr", "country", "status", "org", "mnt_by"))
     arrays |= _columns(rows, "object", objects, ("key", "name", "org"))
     arrays["object.class"] = rows.kind[objects].astype(np.uint8)
     for name in layout.DICTIONARIES:
         arrays[f"text.{name}.at"] = rows.words[name].at
     texts = {name: rows.words[name].text for name in layout.DICTIONARIES}
     return Assembled(
-        arrays, texts, _inverse(rows, built.row, objects), built.row, objects, built.narrow,
+        arrays, texts, inverse, net_rows, objects, len(families[0].row),
         built.strides,
     )  # fmt: skip
 
@@ -76,7 +80,7 @@ def _org_objects(rows: Rows, objects: Ints) -> Ints:
 
 def _facts(rows: Rows, objects: Ints, org_object: Ints) -> Facts:
     """Gather what `roles` decides by, for every row."""
-    whole = (rows.first == 0) & (rows.last == (1 << 32) - 1)
+    whole = (rows.first == 0) & (rows.last == (1 << 32) - 1) & ((rows.flags & NARROW) > 0)
     wide = rows.wide
     everything = (wide[:, 1] == 0) & (wide[:, 2] == 0) & (wide[:, 3] == _TOP) & (wide[:, 4] == _TOP)
     whole[wide[everything, 0].astype(np.int64)] = True
@@ -105,8 +109,8 @@ def _columns(rows: Rows, table: str, which: Ints, texts: tuple[str, ...]) -> dic
     return found
 
 
-def _days(seconds: Ints) -> NDArray[np.uint16]:
-    return np.clip(seconds // _DAY, 0, 0xFFFF).astype(np.uint16)
+def _days(seconds: NDArray[np.uint32]) -> NDArray[np.uint16]:
+    return (seconds // np.uint32(_DAY)).astype(np.uint16)
 
 
 def narrowed(codes: Array, count: int) -> Array:
@@ -114,22 +118,24 @@ def narrowed(codes: Array, count: int) -> Array:
     return codes.astype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32)
 
 
-def _inverse(rows: Rows, net_rows: Ints, objects: Ints) -> dict[str, sorted_tables.Rows]:
-    """Return the rows of the databases with sorted keys."""
-    handles = rows.code("key")[objects].astype(np.int64)
-    found = {
-        "handles": sorted_tables.rows(rows.words["key"], handles, np.arange(len(objects))),
-    }
-    for name in ("org", "netname", "mnt_by", "country"):
+def _inverse(
+    rows: Rows, net_rows: Ints, objects: Ints, pool: Executor
+) -> dict[str, Future[list[tuple[bytes, bytes]]]]:
+    """Start building the rows of the databases with sorted keys."""
+
+    def of_handles() -> list[tuple[bytes, bytes]]:
+        codes = rows.code("key")[objects].astype(np.int64)
+        return list(sorted_tables.rows(rows.words["key"], codes, np.arange(len(objects))))
+
+    def of_nets(name: str) -> list[tuple[bytes, bytes]]:
         codes = rows.code(name)[net_rows].astype(np.int64)
         ids = np.flatnonzero(codes)
         words, codes = rows.words[name], codes[ids]
         if name in ("mnt_by", "country"):
             words, codes, ids = sorted_tables.list_pairs(words, codes, ids)
-        found[name] = sorted_tables.rows(words, codes, ids)
+        return list(sorted_tables.rows(words, codes, ids))
+
+    found = {"handles": pool.submit(of_handles)}
+    for name in ("netname", "mnt_by", "org", "country"):
+        found[name] = pool.submit(of_nets, name)
     return found
-
-
-def is_net(rows: Rows) -> NDArray[np.bool_]:
-    """Mark the rows that are nets."""
-    return rows.kind == NET

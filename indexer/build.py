@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -27,7 +28,7 @@ from rirdex.query.errors import DumpError, Error
 from . import sources, writer
 from .assemble import Assembled, assemble
 from .blobs import train
-from .pool import Task, read_all
+from .pool import Task, keep_freed_memory, read_all
 from .rows import Rows, join
 from .rpsl import Batch
 from .scan import ATTRIBUTES
@@ -35,6 +36,7 @@ from .sources import Source
 
 CLASSES: Final = frozenset(name.decode() for name in ATTRIBUTES if name)
 _TRAINING: Final = 2 << 20
+_SMALL: Final = 1 << 18  # bytes of dumps below which worker processes cost more than they save
 _HEADER_DATE = re.compile(rb"^[#%]\s*(\d{4})(\d\d)(\d\d)(?:\s|$)", re.MULTILINE)
 Progress = Callable[[int], object]
 
@@ -89,32 +91,24 @@ def build(
     ``progress`` are told bytes of the files. Raises `DumpError`, `StoreError`.
     """
     begin = time.monotonic()
+    keep_freed_memory()
     with writer.building(target) as path:
         found, skipped, serials = recognise(paths, path)
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))
         reports = [Report(source.name, source.path, source.size) for source in found]
-        batches, files = _read(found, reports, processes, progress)
-        if strict:
-            _refuse_rejects(reports)
-        blocks = [batch.blocks for batch in batches]
-        rows = join(batches, files)
-        batches.clear()
-        _date(reports, rows, snapshot, serials)
-        assembled = assemble(rows)
-        _count_duplicates(reports, rows, assembled)
-        origins = rows.origins
-        del rows
-        build_id = _build_id(reports, snapshot, strict)
-        dictionary = _dictionary(found)
-        tables = _tables(assembled, blocks, dictionary)
-        needed = sum(array.nbytes for array in assembled.arrays.values())
-        needed += sum(len(text) for text in assembled.texts.values())
-        needed += sum(len(block.data) for block in blocks)
-        writer.check_space(path, target, needed + needed // 10)
-        meta = _meta(reports, skipped, origins, assembled)
-        writer.write(path, tables, assembled.inverse, meta)
-        writer.seal(path, build_id)
+        with writer.IndexFile(path) as file:
+            dictionary = _dictionary(found)
+            raw = writer.RawParts(file)
+            rows = _read(found, reports, processes, progress, dictionary, raw)
+            raw.finish(dictionary)
+            if strict:
+                _refuse_rejects(reports)
+            _date(reports, rows, snapshot, serials)
+            assembled = _assemble(rows, file, path, target)
+            _count_duplicates(reports, rows, assembled)
+            file.finish(_meta(reports, skipped, rows.origins, assembled))
+        writer.seal(path, _build_id(reports, snapshot, strict))
         size = os.stat(path).st_size
         writer.swap_in(path, target)
     return Summary(
@@ -204,11 +198,12 @@ def _dictionary(found: list[Source]) -> bytes:
 
 
 def _read(
-    found: list[Source], reports: list[Report], processes: int | None, progress: Progress
-) -> tuple[list[Batch], list[int]]:
-    """Read all sources; return their batches and of which source each is."""
+    found: list[Source], reports: list[Report], processes: int | None, progress: Progress,
+    dictionary: bytes, raw: writer.RawParts,
+) -> Rows:  # fmt: skip
+    """Read all sources; write their raw texts on the way, and return their rows."""
     workers = min(os.cpu_count() or 1, 8) if processes is None else processes
-    if sum(source.size for source in found) < 1 << 18:
+    if sum(source.size for source in found) < _SMALL:
         workers = 0
     files: list[int] = []
     batches: list[Batch] = []
@@ -221,10 +216,27 @@ def _read(
                 yield Task(offset, text)
             reports[number].seconds = time.monotonic() - begin
 
-    for batch in read_all(tasks(), _dictionary(found), workers):
+    for batch in read_all(tasks(), dictionary, workers):
         _tell(reports[files[len(batches)]], batch)
-        batches.append(batch)
-    return batches, files
+        raw.add(batch.blocks)
+        batches.append(batch._replace(blocks=batch.blocks._replace(data=b"")))
+    return join(batches, files)
+
+
+def _assemble(rows: Rows, file: writer.IndexFile, path: str, target: str) -> Assembled:
+    """Assemble all tables from rows and write them, in a fixed order."""
+    with ThreadPoolExecutor(1) as pool:
+        assembled = assemble(rows, pool)
+        needed = sum(array.nbytes for array in assembled.arrays.values())
+        needed += sum(len(text) for text in assembled.texts.values())
+        writer.check_space(path, target, needed + needed // 4)
+        for name in sorted(assembled.arrays):
+            file.put(name, np.ascontiguousarray(assembled.arrays.pop(name)))
+        for name, text in assembled.texts.items():
+            file.put(f"text.{name}", text)
+        for name in layout.SORTED:
+            file.put_sorted(name, assembled.inverse[name].result())
+    return assembled
 
 
 def _texts(
@@ -326,20 +338,6 @@ def _build_id(reports: list[Report], snapshot: date | None, strict: bool) -> byt
     for report in reports:
         digest.update(f"{report.name} {report.sha256}\n".encode())
     return digest.digest()[:16]
-
-
-def _tables(
-    assembled: Assembled, blocks: list[Any], dictionary: bytes
-) -> Iterator[tuple[str, Any]]:
-    """Yield every table in a fixed order; what was yielded is let go."""
-    for name in sorted(assembled.arrays):
-        yield name, np.ascontiguousarray(assembled.arrays.pop(name))
-    for name, text in assembled.texts.items():
-        yield f"text.{name}", text
-    sizes = np.concatenate([block.sizes for block in blocks] or [np.zeros(0, np.uint32)])
-    yield "raw.at", np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)])
-    yield "raw.dictionary", dictionary
-    yield from writer.parts(block.data for block in blocks)
 
 
 def _meta(

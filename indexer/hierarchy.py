@@ -12,7 +12,7 @@ that one piece of code serves both families.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from rirdex.query.errors import Error
 
 from .scan import Ints
 
+Keys = Callable[[Ints], Sequence[NDArray[np.generic]]]
 # How many pieces more than nets a registry may need before the input counts as hostile: real
 # dumps have a few thousand crossings, n sliding windows of n addresses need n * n pieces.
 SPARE_PIECES: Final = 1 << 20
@@ -50,8 +51,12 @@ class Forest(NamedTuple):
     depth: Ints
 
 
-def nesting_order(first: Ints, last: Ints, ties: Sequence[NDArray[np.generic]]) -> Ints:
-    """Return the order by first position, then larger first, then ``ties`` (most important first)."""
+def nesting_order(first: Ints, last: Ints, ties: Keys) -> Ints:
+    """Return the order by first position, then larger first, then ``ties``.
+
+    ``ties`` gives for the indices of ranges that are equal what to sort them by, most important
+    first.
+    """
     key = (first.astype(np.uint64) << np.uint64(32)) | (
         np.uint64(0xFFFFFFFF) - last.astype(np.uint64)
     )
@@ -59,23 +64,26 @@ def nesting_order(first: Ints, last: Ints, ties: Sequence[NDArray[np.generic]]) 
     key = key[order]
     same = np.flatnonzero(key[1:] == key[:-1])
     if len(same):
-        places = np.union1d(same, same + 1)
+        tied = np.zeros(len(order), bool)
+        tied[same] = tied[same + 1] = True
+        places = np.flatnonzero(tied)
         rows = order[places]
-        keys = [tie[rows] for tie in reversed(ties)]
-        order[places] = rows[np.lexsort([*keys, key[places]])]
+        order[places] = rows[np.lexsort([*reversed(ties(rows)), key[places]])]
     return order
 
 
-def nest(first: Ints, last: Ints, ranks: Sequence[NDArray[np.generic]]) -> Forest:
+def nest(first: Ints, last: Ints, ranks: Keys) -> Forest:
     """Nest ranges that are in `nesting_order`.
 
-    ``ranks`` say which of two nets stands lower in a chain: compared one after the other,
-    larger means lower. The first should be the size, negated.
+    ``ranks`` gives for some indices what says which of two nets stands lower in a chain: the
+    keys are compared one after the other, larger means lower. The first should be the size,
+    negated. Raises `TooManyCrossings`.
     """
     rows = np.arange(len(first))
-    if not _laminar(first, last):
-        first, last, rows = _cut(first, last, ranks)
-        order = nesting_order(first, last, [rank[rows] for rank in ranks])
+    suspects = _crossing_groups(first, last)
+    if len(suspects):
+        first, last, rows = _cut(first, last, suspects, ranks)
+        order = nesting_order(first, last, lambda which: ranks(rows[which]))
         first, last, rows = first[order], last[order], rows[order]
     depth = rows_open_before(first, last)
     return Forest(first, last, rows, _parents(depth), depth)
@@ -87,17 +95,27 @@ def rows_open_before(first: Ints, last: Ints) -> Ints:
     return np.arange(len(first)) - closed
 
 
-def _laminar(first: Ints, last: Ints) -> bool:
-    """Say whether all ranges nest: each closes at the depth at which it opened."""
+def _crossing_groups(first: Ints, last: Ints) -> Ints:
+    """Return the rows of all ranges that overlap, directly or through others, with a crossing.
+
+    Ranges nest exactly when each closes at the depth at which it opened. Rows ascend.
+    """
     if not len(first):
-        return True
+        return np.zeros(0, np.int64)
     before = rows_open_before(first, last)
     begun = np.searchsorted(first, last, "right")
     # Of ranges that end together the one opened last closes first.
-    closing = np.lexsort((-np.arange(len(last)), last))
+    closing = len(last) - 1 - np.argsort(last[::-1], kind="stable")
     place = np.empty(len(last), np.int64)
     place[closing] = np.arange(len(last))
-    return bool((begun - place - 1 == before).all())
+    wrong = begun - place - 1 != before
+    if not wrong.any():
+        return np.zeros(0, np.int64)
+    group = np.zeros(len(first), np.int64)
+    group[1:] = np.cumsum(first[1:] > np.maximum.accumulate(last)[:-1])
+    bad = np.zeros(int(group[-1]) + 1, bool)
+    bad[group[wrong]] = True
+    return np.flatnonzero(bad[group])
 
 
 def _parents(depth: Ints) -> Ints:
@@ -113,10 +131,10 @@ def _parents(depth: Ints) -> Ints:
 
 
 def _cut(
-    first: Ints, last: Ints, ranks: Sequence[NDArray[np.generic]]
+    first: Ints, last: Ints, suspects: Ints, ranks: Keys
 ) -> tuple[Ints, Ints, Ints]:
     """Cut nets at the borders of crossing nets above them; return pieces as first, last, net."""
-    cuts = _crossings(first.tolist(), last.tolist(), ranks)
+    cuts = _crossings(first, last, suspects, ranks)
     net = np.array([row for row, _ in cuts], np.int64)
     at = np.array([border for _, border in cuts], np.int64)
     order = np.lexsort((at, net))
@@ -136,40 +154,34 @@ def _cut(
 
 
 def _crossings(
-    first: list[int], last: list[int], ranks: Sequence[NDArray[np.generic]]
+    first: Ints, last: Ints, suspects: Ints, ranks: Keys
 ) -> set[tuple[int, int]]:
     """Return for each crossing the net that gives way and the position where it is cut.
 
     A stack of open nets, ordered so that the one that ends first is on top: what a new net
-    crosses is then on top of the stack. One plain loop; 0.7 s for 4 million nets.
+    crosses is then on top of the stack. One plain loop over the suspects; 0.7 s for 4 million.
     """
     limit = len(first) + SPARE_PIECES
+    begins, ends = first[suspects].tolist(), last[suspects].tolist()
+    keys = list(zip(*(key.tolist() for key in ranks(suspects)), suspects.tolist(), strict=True))
     cuts: set[tuple[int, int]] = set()
     stack: list[int] = []
-    for row, begin in enumerate(first):
-        while stack and last[stack[-1]] < begin:
+    for row, begin in enumerate(begins):
+        while stack and ends[stack[-1]] < begin:
             stack.pop()
-        end = last[row]
+        end = ends[row]
         place = len(stack)
-        while place and last[stack[place - 1]] < end:
+        while place and ends[stack[place - 1]] < end:
             place -= 1
             other = stack[place]
-            if _lower(ranks, row, other):
-                cuts.add((row, last[other] + 1))
+            if keys[row] > keys[other]:
+                cuts.add((keys[row][-1], ends[other] + 1))
             else:
-                cuts.add((other, begin))
+                cuts.add((keys[other][-1], begin))
         stack.insert(place, row)
         if len(cuts) > limit:
-            raise TooManyCrossings(other, row)
+            raise TooManyCrossings(keys[stack[place - 1]][-1], keys[row][-1])
     return cuts
-
-
-def _lower(ranks: Sequence[NDArray[np.generic]], row: int, other: int) -> bool:
-    """Say whether a net stands below another in a chain."""
-    for rank in ranks:
-        if rank[row] != rank[other]:
-            return bool(rank[row] > rank[other])
-    return row > other
 
 
 def compress(

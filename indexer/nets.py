@@ -20,7 +20,7 @@ from . import roles
 from .hierarchy import Forest, TooManyCrossings, compress, nest, nesting_order
 from .roles import Facts
 from .rows import NET, Rows, merits, source_ranks, winners
-from .rpsl import MORE_DESCR
+from .rpsl import MORE_DESCR, NARROW
 from .scan import Ints
 from .trie import build4, build6, flatten, strides_for
 
@@ -53,21 +53,16 @@ class Family(NamedTuple):
 
 
 class Nets(NamedTuple):
-    """Hold the nets of both families: their rows in the order of ids, and their tables."""
+    """Hold the tables of the nets of both families, and the strides of the IPv4 trie."""
 
-    row: Ints
-    narrow: int
     tables: dict[str, Array]
     strides: tuple[int, ...]
 
 
 def _narrow(rows: Rows) -> Family:
-    row = np.flatnonzero((rows.kind == NET) & (rows.first >= 0))
-    first, last = rows.first[row], rows.last[row]
-    bounds: dict[str, Array] = {
-        "net.first4": first.astype(np.uint32),
-        "net.last4": last.astype(np.uint32),
-    }
+    row = np.flatnonzero((rows.kind == NET) & ((rows.flags & NARROW) > 0))
+    bounds: dict[str, Array] = {"net.first4": rows.first[row], "net.last4": rows.last[row]}
+    first, last = rows.first[row].astype(np.int64), rows.last[row].astype(np.int64)
     return Family(row, first, last, [first - last], bounds, None)
 
 
@@ -85,24 +80,35 @@ def _wide(rows: Rows) -> Family:
     )
 
 
-def _ordered(rows: Rows, family: Family, source: Ints, rank: Ints) -> Family:
+def _ordered(rows: Rows, family: Family, source: Array, rank: Array) -> Family:
     """Drop what came twice and put the rest into the order of ids."""
     order = nesting_order(
-        family.first, family.last, [source[family.row], *merits(rows, family.row)]
+        family.first,
+        family.last,
+        lambda which: [source[family.row[which]], *merits(rows, family.row[which])],
     )
     first, last, of = family.first[order], family.last[order], source[family.row[order]]
     same = (first[1:] == first[:-1]) & (last[1:] == last[:-1]) & (of[1:] == of[:-1])
-    family = family.picked(winners(order, same))
-    ties = [rank[family.row], rows.registry[family.row], source[family.row]]
-    return family.picked(nesting_order(family.first, family.last, ties))
+    once = family.picked(winners(order, same))
+
+    def ties(which: Ints) -> list[Array]:
+        row = once.row[which]
+        return [rank[row], rows.registry[row], source[row]]
+
+    return once.picked(nesting_order(once.first, once.last, ties))
 
 
-def _forest(family: Family, standing: Ints, rank: Ints, rows: Rows, source: Ints) -> Forest:
+def _forest(
+    family: Family, standing: Ints, rank: Array, rows: Rows, source: Array
+) -> Forest:
     """Nest the nets at the indices ``standing``; the forest's nets are indices of the family."""
     part = family.picked(standing)
-    ranks = [
-        *part.sizes, rank[part.row], part.first, rows.registry[part.row], source[part.row],
-    ]  # fmt: skip
+
+    def ranks(which: Ints) -> list[Array]:
+        row = part.row[which]
+        sizes = [size[which] for size in part.sizes]
+        return [*sizes, rank[row], part.first[which], rows.registry[row], source[row]]
+
     try:
         forest = nest(part.first, part.last, ranks)
     except TooManyCrossings as error:
@@ -121,13 +127,20 @@ def _range_text(family: Family, k: int) -> str:
     return format_range(6, values[0] << 64 | values[1], values[2] << 64 | values[3])
 
 
-def build(
-    rows: Rows, facts: Facts, kind: NDArray[np.int8], placeholder: NDArray[np.bool_]
-) -> Nets:
-    """Order the nets and build their tables. ``kind`` is the class of each row (`roles`)."""
-    source = source_ranks(rows.origins)[rows.origin] if rows.origins else np.zeros(0, np.int64)
+def order(rows: Rows, kind: NDArray[np.int8]) -> list[Family]:
+    """Return the IPv4 and the IPv6 nets in the order of their ids, each once."""
+    source = source_ranks(rows.origins)[rows.origin]
     rank = roles.RANK[kind]
-    families = [_ordered(rows, family, source, rank) for family in (_narrow(rows), _wide(rows))]
+    return [_ordered(rows, family, source, rank) for family in (_narrow(rows), _wide(rows))]
+
+
+def build(
+    rows: Rows, families: list[Family], facts: Facts, kind: NDArray[np.int8],
+    placeholder: NDArray[np.bool_],
+) -> Nets:  # fmt: skip
+    """Build the tables of the nets. ``kind`` is the class of each row (`roles`)."""
+    source = source_ranks(rows.origins)[rows.origin]
+    rank = roles.RANK[kind]
     row = np.concatenate([family.row for family in families])
     base, total = 0, len(row)
     above: list[Array] = [np.full(total, -1, np.int64)]
@@ -139,8 +152,8 @@ def build(
     for family in families:
         standing = np.flatnonzero(~placeholder[family.row])
         forest = _forest(family, standing, rank, rows, source)
-        local = _picked_facts(facts, family.row)
-        given = roles.assign(forest, kind[family.row], local, rows.words["mnt_by"])
+        parties = roles.parties(facts, family.row, rows.words["mnt_by"])
+        given = roles.assign(forest, kind[family.row], parties)
         piece = _piece_ids(forest, base, count)
         count += int((piece >= count).sum())
         for values, new in (
@@ -165,18 +178,15 @@ def build(
     trie4 = build4(*segments[0])
     tables |= {f"trie4.{name}": value for name, value in trie4._asdict().items()}
     tables |= _trie6_tables(segments[1], families[1])
-    return Nets(row, len(families[0].row), tables, strides_for(len(segments[0][0])))
-
-
-def _picked_facts(facts: Facts, row: Ints) -> Facts:
-    return Facts(facts.registries, *(values[row] for values in facts[1:]))
+    return Nets(tables, strides_for(len(segments[0][0])))
 
 
 def _piece_ids(forest: Forest, base: int, count: int) -> Ints:
     """Return the id of each piece: the first piece of a net has the net's id."""
     ids = forest.net + base
-    later = np.ones(len(ids), bool)
-    later[np.unique(forest.net, return_index=True)[1]] = False
+    opening = np.full(int(forest.net.max(initial=-1)) + 1, -1, np.int64)
+    opening[forest.net[::-1]] = np.arange(len(ids))[::-1]
+    later = opening[forest.net] != np.arange(len(ids))
     ids[later] = count + np.arange(int(later.sum()))
     return ids
 

@@ -7,6 +7,8 @@ Ctrl-C and end when their pipe does. With one process chunks are read in place.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import mmap
 import multiprocessing
 import signal
@@ -18,6 +20,7 @@ from typing import Final, NamedTuple
 from .rpsl import Batch, read_chunk
 from .sources import CHUNK
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 _SLOTS: Final = 3  # for each worker: one in work, one waiting, one being filled
 
 
@@ -110,10 +113,23 @@ def _receive(
     return count
 
 
+def keep_freed_memory() -> None:
+    """Tell glibc to keep freed memory for the next chunk instead of giving it back.
+
+    A chunk's arrays are megabytes each; fetching their pages again for every chunk took a
+    quarter of the readers' time. Elsewhere than on glibc nothing happens.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_MMAP_THRESHOLD, 32 << 20)
+        allocator.mallopt(_TRIM_THRESHOLD, 256 << 20)
+
+
 def _work(
     pipe: Connection, others: list[Connection], memory: mmap.mmap, dictionary: bytes
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     for other in others:
         other.close()
     while True:

@@ -21,7 +21,7 @@ from .scan import Ints, padded
 
 REG, HOLD, HOLD_PI, LEG, ANY, PART, SUB, AGG, CUST, NONE = range(10)
 # The rank of each class among nets of one size: registry first, no status last.
-RANK = np.array([0, 1, 1, 1, 1, 2, 3, 4, 5, 6])
+RANK = np.array([0, 1, 1, 1, 1, 2, 3, 4, 5, 6], np.int8)
 
 _RPSL: Final = {
     "ALLOCATED UNSPECIFIED": REG, "ALLOCATED PA": HOLD, "ALLOCATED-ASSIGNED PA": HOLD,
@@ -76,7 +76,7 @@ class Facts(NamedTuple):
     """
 
     registries: list[str]
-    registry: NDArray[np.int64]
+    registry: NDArray[np.int16]
     status: NDArray[np.uint32]
     org: NDArray[np.uint32]
     mnt_by: NDArray[np.uint32]
@@ -94,7 +94,8 @@ def placeholders(facts: Facts, netnames: Dictionary, mnt_by: Dictionary) -> NDAr
     wanted = np.frombuffer(b"".join(_PLACEHOLDER_STARTS), "<u4")
     for k in np.flatnonzero(np.isin(head & 0xDFDFDFDF, wanted & 0xDFDFDFDF)).tolist():
         named[k] = _PLACEHOLDER.match(netnames[k].upper()) is not None
-    roots = [k for k in np.unique(facts.netname[facts.whole]).tolist() if netnames[k].upper() == b"ROOT"]
+    whole = set(facts.netname[facts.whole].tolist())
+    roots = [code for code in whole if netnames[code].upper() == b"ROOT"]
     apart = named[facts.netname] | (facts.whole & np.isin(facts.netname, roots))
     apart |= facts.disowned & (facts.registry == _index(facts.registries, "APNIC"))
     rows = np.flatnonzero(apart)
@@ -112,13 +113,12 @@ def _index(names: list[str], name: str) -> int:
 def _codes_with(dictionary: Dictionary, wanted: frozenset[str]) -> NDArray[np.bool_]:
     """Mark the codes of a dictionary of lists that hold one of some items."""
     marked = np.zeros(len(dictionary), bool)
-    text = bytes(dictionary.text)
-    for item in wanted:
-        found = text.find(item.encode())
-        while found >= 0:
-            code = int(np.searchsorted(dictionary.at, found, "right")) - 1
-            marked[code] |= item.encode() in dictionary[code].split(b"\n")
-            found = text.find(item.encode(), found + 1)
+    pattern = b"|".join(re.escape(item.encode()) for item in sorted(wanted))
+    places = [found.start() for found in re.finditer(pattern, dictionary.text)]
+    codes = np.searchsorted(dictionary.at, np.array(places, np.uint32), "right") - 1
+    items = {item.encode() for item in wanted}
+    for code in set(codes.tolist()):
+        marked[code] = not items.isdisjoint(dictionary[code].split(b"\n"))
     return marked
 
 
@@ -160,22 +160,38 @@ def classify(
 def _nir_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
     apnic = facts.registry == _index(facts.registries, "APNIC")
     found = np.zeros(len(facts.registry), bool)
-    for maintainer, netname in NIR_BLOCKS.items():
-        theirs = _codes_with(dictionaries["mnt_by"], frozenset({maintainer}))[facts.mnt_by]
-        rows = np.flatnonzero(apnic & theirs)
-        names = [dictionaries["netname"][int(k)].upper() for k in facts.netname[rows]]
-        found[rows] = [name.startswith(netname.encode()) for name in names]
+    lists, netnames = dictionaries["mnt_by"], dictionaries["netname"]
+    theirs = _codes_with(lists, frozenset(NIR_BLOCKS))[facts.mnt_by]
+    for row in np.flatnonzero(apnic & theirs).tolist():
+        name = netnames[int(facts.netname[row])].upper().decode()
+        maintainers = lists[int(facts.mnt_by[row])].decode().split("\n")
+        found[row] = any(name.startswith(NIR_BLOCKS.get(item, "\n")) for item in maintainers)
     return found
 
 
+class Parties(NamedTuple):
+    """Hold what tells parties apart, for some nets: org code, name hash, and RS maintainers."""
+
+    org: NDArray[np.uint32]
+    name: NDArray[np.uint64]
+    rs: NDArray[np.bool_]
+
+
+def parties(facts: Facts, row: Ints, mnt_by: Dictionary) -> Parties:
+    """Return the parties of the nets in some rows."""
+    rs = _codes_with(mnt_by, RS_MAINTAINERS)
+    return Parties(facts.org[row], facts.name[row], rs[facts.mnt_by[row]])
+
+
 def assign(
-    forest: Forest, kind: NDArray[np.int8], facts: Facts, mnt_by: Dictionary
+    forest: Forest, kind: NDArray[np.int8], parties: Parties
 ) -> NDArray[np.uint8]:
     """Return the role byte of every piece (R1, R2, R3, R5; `layout.ROLES`).
 
-    The first net with role `holder` on the way up from a piece is its holder.
+    ``kind`` and ``parties`` are those of the forest's nets. The first net with role `holder` on
+    the way up from a piece is its holder.
     """
-    rs = _codes_with(mnt_by, RS_MAINTAINERS)[facts.mnt_by]
+    rs, org = parties.rs, parties.org
     net, above = forest.net, forest.above
     direct = np.full(len(net), -1, np.int64)
     legacy = np.full(len(net), -1, np.int64)
@@ -188,15 +204,15 @@ def assign(
         old = np.where(up >= 0, legacy[up], -1)
         own = net[rows]
         # A deeper LEGACY wins with an RS maintainer of its own and another organisation.
-        wins = (old < 0) | (rs[own] & (facts.org[own] != facts.org[old]) & (facts.org[own] > 0))
+        wins = (old < 0) | (rs[own] & (org[own] != org[old]) & (org[own] > 0))
         legacy[rows] = np.where((classes[rows] == LEG) & wins, own, old)
     holder = np.where(direct >= 0, direct, legacy)
-    differs = (holder < 0) | ~_same(facts, net, holder)
+    differs = (holder < 0) | ~_same(parties, net, holder)
     role = np.full(len(net), layout.INFRASTRUCTURE, np.uint8)
     role[differs] = layout.CUSTOMER
     role[classes == AGG] = layout.AGGREGATE
     around = np.where(above >= 0, net[above], net)
-    role[(classes == PART) & ((facts.org[net] == 0) | _same(facts, net, around))] = layout.PARTITION
+    role[(classes == PART) & ((org[net] == 0) | _same(parties, net, around))] = layout.PARTITION
     role[is_direct | (holder == net)] = layout.HOLDER
     role[classes == REG] = layout.REGISTRY
     role[differs & (classes != REG)] |= layout.IS_USER
@@ -209,10 +225,10 @@ def _levels(forest: Forest) -> list[Ints]:
     return np.split(order, ends[:-1]) if len(ends) else []
 
 
-def _same(facts: Facts, left: Ints, right: Ints) -> NDArray[np.bool_]:
+def _same(parties: Parties, left: Ints, right: Ints) -> NDArray[np.bool_]:
     """Say of pairs of nets whether they name one party: org handle, else normalised name."""
-    orgs = facts.org[left], facts.org[right]
-    by_name = facts.name[left] == facts.name[right]
+    orgs = parties.org[left], parties.org[right]
+    by_name = parties.name[left] == parties.name[right]
     both = (orgs[0] > 0) & (orgs[1] > 0)
     return np.where(both, orgs[0] == orgs[1], by_name)
 

@@ -8,6 +8,7 @@ then the one that is valid UTF-8, then the one in the later file by name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,26 +28,26 @@ _NATIONAL: Final = ("JPNIC", "KRNIC", "TWNIC")
 class Rows(NamedTuple):
     """Hold all kept objects in file order; arrays are (n,).
 
-    ``first``, ``last`` are IPv4 addresses, -1 in other rows; ``wide`` holds the IPv6 ranges as
+    ``first``, ``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the IPv6 ranges as
     (row, first high, first low, last high, last low); ``number`` is where the raw text lies;
     ``origin`` indexes ``origins``, ``registry`` indexes ``registries``. ``words`` are the
     dictionaries by name; the codes of the rows are theirs.
     """
 
     kind: NDArray[np.int8]
-    first: Ints
-    last: Ints
+    first: NDArray[np.uint32]
+    last: NDArray[np.uint32]
     wide: NDArray[np.uint64]
-    created: Ints
-    modified: Ints
+    created: NDArray[np.uint32]
+    modified: NDArray[np.uint32]
     flags: NDArray[np.uint8]
     file: NDArray[np.int32]
     number: NDArray[np.uint32]
     words: dict[str, Dictionary]
     origins: list[dict[str, int | str]]
-    origin: NDArray[np.int64]
+    origin: NDArray[np.int16]
     registries: list[str]
-    registry: NDArray[np.int64]
+    registry: NDArray[np.int16]
 
     def code(self, name: str) -> NDArray[np.uint32]:
         """Return the codes of a text column."""
@@ -70,21 +71,26 @@ def join(batches: list[Batch], files: Sequence[int]) -> Rows:
     parts = [
         np.concatenate([getattr(batch, name) for batch in batches] or [np.zeros(0, kind)])
         for name, kind in (
-            ("kind", np.int8), ("first", np.int64), ("last", np.int64), ("created", np.int64),
-            ("modified", np.int64), ("flags", np.uint8),
+            ("kind", np.int8), ("first", np.uint32), ("last", np.uint32),
+            ("created", np.uint32), ("modified", np.uint32), ("flags", np.uint8),
         )
     ]  # fmt: skip
-    words = {
-        name: merge([batch.columns.pop(name) for batch in batches])
-        for name in (*layout.DICTIONARIES, "source")
-    }
+    words = _merged(batches)
     origins, origin = _origins(words.pop("source"), file)
     names = sorted({str(item["registry"]) for item in origins}, key=registry_rank)
-    registry = np.array([names.index(str(item["registry"])) for item in origins], np.int64)
+    registry = np.array([names.index(str(item["registry"])) for item in origins], np.int16)
     return Rows(
         parts[0], parts[1], parts[2], wide, parts[3], parts[4], parts[5], file, number, words,
         origins, origin, names, registry[origin],
     )  # fmt: skip
+
+
+def _merged(batches: list[Batch]) -> dict[str, Dictionary]:
+    """Merge all text columns, two at a time: NumPy works outside the interpreter's lock."""
+    names = sorted((*layout.DICTIONARIES, "source"), key=("netname", "descr").__contains__)[::-1]
+    columns = {name: [batch.columns.pop(name) for batch in batches] for name in names}
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(names, pool.map(lambda name: merge(columns.pop(name)), names), strict=True))
 
 
 def _shifted(wide: NDArray[np.uint64], base: int) -> NDArray[np.uint64]:
@@ -101,17 +107,18 @@ def registry_rank(registry: str) -> tuple[int, str]:
 
 def _origins(
     sources: Dictionary, file: NDArray[np.int32]
-) -> tuple[list[dict[str, int | str]], NDArray[np.int64]]:
+) -> tuple[list[dict[str, int | str]], NDArray[np.int16]]:
     """Return the distinct pairs of file and source, and each row's pair.
 
     An object without `source:` belongs to the one most objects of its file name.
     """
     code = sources.codes.astype(np.int64)
-    for k in np.unique(file[code == 0]).tolist():
+    for k in set(file[code == 0].tolist()):
         named = code[(file == k) & (code > 0)]
         code[(file == k) & (code == 0)] = np.bincount(named).argmax() if len(named) else 0
     pair = file.astype(np.int64) * len(sources) + code
-    distinct, origin = np.unique(pair, return_inverse=True)
+    distinct = np.flatnonzero(np.bincount(pair))
+    origin = np.searchsorted(distinct, pair)
     texts = [sources[int(k) % len(sources)].decode() or "UNKNOWN" for k in distinct]
     order = sorted(range(len(distinct)), key=lambda k: (int(distinct[k]) // len(sources), texts[k]))
     origins: list[dict[str, int | str]] = [
@@ -122,7 +129,7 @@ def _origins(
         }
         for k in order
     ]
-    return origins, np.argsort(np.array(order, np.int64), kind="stable")[origin]
+    return origins, np.argsort(np.array(order, np.int64)).astype(np.int16)[origin]
 
 
 def winners(order: Ints, same: NDArray[np.bool_]) -> Ints:
@@ -154,8 +161,8 @@ def other_objects(rows: Rows) -> Ints:
     return winners(which[by], same)
 
 
-def source_ranks(origins: list[dict[str, int | str]]) -> Ints:
+def source_ranks(origins: list[dict[str, int | str]]) -> NDArray[np.int16]:
     """Return for each origin the rank of its source: by registry, then by name."""
     keys = [(registry_rank(str(item["registry"])), str(item["source"])) for item in origins]
     ordered = sorted(set(keys))
-    return np.array([ordered.index(key) for key in keys], np.int64)
+    return np.array([ordered.index(key) for key in keys], np.int16)

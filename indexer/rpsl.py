@@ -52,7 +52,7 @@ _NAME_OF: Final = {
 
 # What the placeholder records of APNIC say of themselves in remarks or descr.
 _NOT_HERE = re.compile(rb"not (?:fully )?allocated to|not administered by\s+APNIC")
-LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR = 1, 2, 4, 8
+LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW = 1, 2, 4, 8, 16
 _SAMPLES: Final = 5
 
 
@@ -67,17 +67,17 @@ class Reject(NamedTuple):
 class Batch(NamedTuple):
     """Hold what one chunk gave; every array has one row per kept object, in file order.
 
-    ``first``/``last`` are IPv4 addresses (int64, -1 in other rows); ``wide`` holds the IPv6
+    ``first``/``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the IPv6
     ranges as (row, first high, first low, last high, last low) uint64; dates are seconds since
-    1970, 0 = none; ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY` and `MORE_DESCR`.
+    1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`.
     """
 
     kind: NDArray[np.int8]
-    first: Ints
-    last: Ints
+    first: NDArray[np.uint32]
+    last: NDArray[np.uint32]
     wide: NDArray[np.uint64]
-    created: Ints
-    modified: Ints
+    created: NDArray[np.uint32]
+    modified: NDArray[np.uint32]
     flags: NDArray[np.uint8]
     columns: dict[str, Column]
     blocks: Blocks
@@ -113,8 +113,10 @@ class Values(NamedTuple):
 
 def read_chunk(chunk: bytes | memoryview, base: int, dictionary: bytes) -> Batch:
     """Read a chunk of whole objects that begins ``base`` bytes into its file's text."""
-    scanned = scan(padded(chunk), len(chunk))
-    values = _values(scanned)
+    text = bytes(chunk)
+    scanned = scan(padded(text), len(text))
+    foreign = lines_holding(scanned, scanned.text > 127)
+    values = _values(scanned, foreign)
     rejected: dict[int, str] = {}
     kind = _kinds(scanned, rejected)
     first, last, wide = _ranges(values, kind, rejected)
@@ -127,12 +129,19 @@ def read_chunk(chunk: bytes | memoryview, base: int, dictionary: bytes) -> Batch
     columns = {name: _picked(column, kept) for name, column in _columns(values, kind, key).items()}
     created, modified = _dates(values, len(kind))
     counts, rejects = _report(scanned, rejected, base)
+    apnic = b"APNIC" in texts_of(columns["source"])
+    flags = _flags(scanned, values, foreign, text, kind, apnic)
+    flags[first >= 0] |= NARROW
     return Batch(
-        kind[kept], first[kept], last[kept], wide, created[kept], modified[kept],
-        _flags(scanned, values, bytes(chunk), kind)[kept], columns,
-        pack(chunk, base, scanned.object_start[kept], scanned.object_end[kept], dictionary),
+        kind[kept], _word(first[kept]), _word(last[kept]), wide, _word(created[kept]),
+        _word(modified[kept]), flags[kept], columns,
+        pack(text, base, scanned.object_start[kept], scanned.object_end[kept], dictionary),
         _class_counts(scanned, rejected), counts, rejects,
     )  # fmt: skip
+
+
+def _word(values: Ints) -> NDArray[np.uint32]:
+    return np.clip(values, 0, 0xFFFFFFFF).astype(np.uint32)
 
 
 def _picked(column: Column, rows: Ints) -> Column:
@@ -178,7 +187,7 @@ def _report(
     return counts, samples
 
 
-def _values(scanned: Scan) -> Values:
+def _values(scanned: Scan, foreign: Flags) -> Values:
     """Return the wanted values, trimmed, decoded and without comments; empty ones are left out."""
     kept = _ROW_CLASS[scanned.line_key[scanned.object_line]] >= 0
     line = np.flatnonzero(_WANTED[scanned.line_key] & kept[scanned.line_object])
@@ -186,10 +195,9 @@ def _values(scanned: Scan) -> Values:
     begin = scanned.line_start[line] + NAME_LENGTH[key] + 1
     start, end = trim(scanned.text, begin, scanned.line_end[line])
     comment = lines_holding(scanned, scanned.text == 35)[line] & ~_FREE_TEXT[key]
-    foreign = lines_holding(scanned, scanned.text > 127)[line]
     aside = bytearray()
     base = len(scanned.text)
-    for k in np.flatnonzero(scanned.continued[line] | comment | foreign).tolist():
+    for k in np.flatnonzero(scanned.continued[line] | comment | foreign[line]).tolist():
         value = joined_value(scanned, line[k], comments=not _FREE_TEXT[key[k]])
         start[k] = base + len(aside)
         aside += utf8(value)
@@ -270,10 +278,11 @@ def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> C
     have[values.row[found]] = True
     for obj in np.flatnonzero((kind >= 0) & (kind != _NET) & ~have).tolist():
         rejected[obj] = "no key"
-    column = rewritten(
-        local_column(values.text, values.row[found], values.start[found], values.end[found], len(kind)),
-        _folded,
+    column = local_column(
+        values.text, values.row[found], values.start[found], values.end[found], len(kind)
     )
+    if _changes(column):
+        column = rewritten(column, _folded)
     if not route.any():
         return column
     origin = dict(zip(values.row[origins].tolist(), _texts(values, origins), strict=True))
@@ -288,13 +297,20 @@ def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> C
     return column_of(codes, texts)
 
 
+def _changes(column: Column) -> bool:
+    """Say whether folding may change a text of a column: most handles are folded already."""
+    text = column.text
+    return not text.isascii() or text.upper() != text or text.split() != [text]
+
+
 def _texts(values: Values, which: Ints) -> list[bytes]:
     pairs = zip(values.start[which].tolist(), values.end[which].tolist(), strict=True)
     return [values.text[a:b].tobytes() for a, b in pairs]
 
 
 def _folded(value: bytes) -> bytes:
-    return b" ".join(value.decode().upper().encode().split())
+    upper = value.upper() if value.isascii() else value.decode().upper().encode()
+    return b" ".join(upper.split())
 
 
 def _status(value: bytes) -> bytes:
@@ -320,7 +336,7 @@ def _columns(values: Values, kind: NDArray[np.int8], key: Column) -> dict[str, C
         column = local_column(
             values.text, values.row[found], values.start[found], values.end[found], count
         )
-        return rewritten(column, change) if change else column
+        return rewritten(column, change) if change and _changes(column) else column
 
     return {
         "key": key,
@@ -360,7 +376,9 @@ def _listed(
     each = local_column(
         values.text, np.arange(len(found)), values.start[found], values.end[found], len(found)
     )
-    texts = [split(text) for text in texts_of(each)]
+    texts = texts_of(each)
+    if b"," in each.text or _changes(each):
+        texts = [split(text) for text in texts]
     codes = np.full(count, -1, np.int32)
     again = np.zeros(len(row), bool)
     again[1:] = row[1:] == row[:-1]
@@ -401,15 +419,15 @@ def _dates(values: Values, count: int) -> tuple[Ints, Ints]:
 
 
 def _flags(
-    scanned: Scan, values: Values, chunk: bytes, kind: NDArray[np.int8]
+    scanned: Scan, values: Values, foreign: Flags, chunk: bytes, kind: NDArray[np.int8], apnic: bool
 ) -> NDArray[np.uint8]:
     """Mark objects that are not UTF-8, disown their range, are a registry's, or have more descr."""
     flags = np.zeros(len(scanned.object_line), np.uint8)
-    for line in np.flatnonzero(lines_holding(scanned, scanned.text > 127)).tolist():
+    for line in np.flatnonzero(foreign).tolist():
         value = scanned.text[scanned.line_start[line] : scanned.line_end[line]].tobytes()
         if utf8(value) is not value:
             flags[scanned.line_object[line]] |= LATIN
-    if b"allocated to" in chunk or b"administered by" in chunk:
+    if apnic:
         for found in _NOT_HERE.finditer(chunk):
             obj = int(np.searchsorted(scanned.object_start, found.start(), "right")) - 1
             if obj >= 0:

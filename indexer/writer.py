@@ -16,9 +16,9 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import lmdb
 import numpy as np
@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from rirdex.query import layout
 from rirdex.query.errors import StoreError
 from rirdex.query.store import LMDB_ENGINE, meta_digest, whole_digest
+
+from .blobs import Blocks
 
 _MAP_SIZE: Final = 256 << 30  # address space, not disk: constant, since LMDB writes it down
 _SPARE: Final = 8 << 20
@@ -110,62 +112,59 @@ def check_space(path: str, target: str, needed: int) -> None:
         )  # fmt: skip
 
 
-def write(
-    path: str,
-    tables: Iterable[tuple[str, NDArray[np.generic] | bytes | bytearray]],
-    inverse: dict[str, Iterator[tuple[bytes, bytes]]],
-    meta: dict[str, Any],
-) -> None:
-    """Write tables, databases with sorted keys and metadata into a new LMDB file.
+class IndexFile:
+    """Write tables into a new LMDB file, one transaction each, and remember their digests.
 
-    ``meta`` gets `tables` (size and sha256 of each) and `types` (type code of each array).
+    Use it as a context manager; ``tables`` and ``types`` belong into the metadata.
     """
-    environment = lmdb.open(
-        path, subdir=False, map_size=_MAP_SIZE, lock=False, sync=False, metasync=False,
-        max_dbs=len(layout.SORTED), mode=0o644, **LMDB_ENGINE,
-    )  # fmt: skip
-    try:
-        meta["tables"], meta["types"] = {}, {}
-        for name, value in tables:
-            data = memoryview(value).cast("B") if len(value) else memoryview(b"")
-            meta["tables"][name] = {"size": len(data), "sha256": sha256(data).hexdigest()}
-            if isinstance(value, np.ndarray):
-                meta["types"][name] = type_code(value)
-            padding = layout.SMALLEST_TABLE - len(data)
-            with environment.begin(write=True) as transaction:
-                transaction.put(name.encode(), bytes(data) + bytes(padding) if padding > 0 else data)
-        for name in layout.SORTED:
-            meta["tables"][name] = _write_sorted(environment, name, inverse[name])
+
+    def __init__(self, path: str) -> None:
+        self._environment = lmdb.open(
+            path, subdir=False, map_size=_MAP_SIZE, lock=False, sync=False, metasync=False,
+            max_dbs=len(layout.SORTED), mode=0o644, **LMDB_ENGINE,
+        )  # fmt: skip
+        self.tables: dict[str, dict[str, Any]] = {}
+        self.types: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._environment.close()
+
+    def put(self, name: str, value: NDArray[np.generic] | bytes | bytearray) -> None:
+        """Write a table: an array or a text."""
+        data = memoryview(value).cast("B") if len(value) else memoryview(b"")
+        self.tables[name] = {"size": len(data), "sha256": sha256(data).hexdigest()}
+        if isinstance(value, np.ndarray):
+            self.types[name] = type_code(value)
+        padding = layout.SMALLEST_TABLE - len(data)
+        with self._environment.begin(write=True) as transaction:
+            transaction.put(name.encode(), bytes(data) + bytes(padding) if padding > 0 else data)
+
+    def put_sorted(self, name: str, rows: list[tuple[bytes, bytes]]) -> None:
+        """Write a database with sorted keys; the rows are in the order of their keys."""
+        digest = sha256()
+        for key, value in rows:
+            layout.update_digest(digest, key, value)
+        size = sum(len(key) + len(value) for key, value in rows)
+        self.tables[name] = {"size": size, "sha256": digest.hexdigest()}
+        database = self._environment.open_db(name.encode())
+        with self._environment.begin(write=True, db=database) as transaction:
+            transaction.cursor().putmulti(rows, append=True)
+
+    def finish(self, meta: dict[str, Any]) -> None:
+        """Write the metadata and bring everything to disk."""
+        meta = {**meta, "tables": self.tables, "types": self.types}
         text = json.dumps(meta, sort_keys=True, ensure_ascii=False).encode()
-        with environment.begin(write=True) as transaction:
+        with self._environment.begin(write=True) as transaction:
             transaction.put(b"meta", text)
-        environment.sync(True)
-    finally:
-        environment.close()
+        self._environment.sync(True)
 
 
 def type_code(array: NDArray[np.generic]) -> str:
     """Return the type code with which `memoryview.cast` reads an array."""
     return {"u1": "B", "u2": "H", "u4": "I", "i4": "i", "u8": "Q"}[array.dtype.str[1:]]
-
-
-def _write_sorted(
-    environment: Any, name: str, items: Iterator[tuple[bytes, bytes]]
-) -> dict[str, Any]:
-    database = environment.open_db(name.encode())
-    digest = sha256()
-    size = 0
-
-    def told() -> Iterator[tuple[bytes, bytes]]:
-        nonlocal size
-        for key, value in items:
-            layout.update_digest(digest, key, value)
-            size += len(key) + len(value)
-            yield key, value
-
-    with environment.begin(write=True, db=database) as transaction:
-        transaction.cursor().putmulti(told(), append=True)
-    return {"size": size, "sha256": digest.hexdigest()}
 
 
 def seal(path: str, build_id: bytes) -> None:
@@ -201,14 +200,31 @@ def swap_in(path: str, target: str) -> None:
         os.close(folder)
 
 
-def parts(data: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Cut the compressed raw texts into tables of `layout.PART` bytes, named raw.0, raw.1 ..."""
-    number = 0
-    waiting = bytearray()
-    for piece in data:
-        waiting += piece
-        while len(waiting) >= layout.PART:
-            yield f"raw.{number}", bytes(waiting[: layout.PART])
-            del waiting[: layout.PART]
-            number += 1
-    yield f"raw.{number}", bytes(waiting)
+class RawParts:
+    """Write the compressed raw texts as they come, in tables of `layout.PART` bytes."""
+
+    def __init__(self, file: IndexFile) -> None:
+        self._file = file
+        self._waiting = bytearray()
+        self._sizes: list[NDArray[np.uint32]] = []
+        self._number = 0
+
+    def add(self, blocks: Blocks) -> None:
+        """Take in the blocks of the next chunk."""
+        self._sizes.append(blocks.sizes)
+        self._waiting += blocks.data
+        while len(self._waiting) >= layout.PART:
+            self._put(bytes(self._waiting[: layout.PART]))
+            del self._waiting[: layout.PART]
+
+    def finish(self, dictionary: bytes) -> None:
+        """Write what is left, where each block begins, and the dictionary of the compressor."""
+        self._put(bytes(self._waiting))
+        sizes = np.concatenate([*self._sizes, np.zeros(0, np.uint32)])
+        at = np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)])
+        self._file.put("raw.at", at)
+        self._file.put("raw.dictionary", dictionary)
+
+    def _put(self, data: bytes) -> None:
+        self._file.put(f"raw.{self._number}", data)
+        self._number += 1

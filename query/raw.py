@@ -1,7 +1,8 @@
 """Read the raw text of objects back out of the compressed blocks.
 
 A block holds `layout.BLOCK` objects behind a header (`HEADER`): where the first lay in its dump, the
-length of each, and the gaps between them. The last blocks read are kept, since the nets of a
+length of each, and the gaps between them, which are in the block when it is long enough to
+hold them. The last blocks read are kept, since the nets of a
 chain often lie side by side.
 """
 
@@ -46,9 +47,14 @@ class RawObjects:
         return int(base + sum(rest[:slot]) + sum(rest[layout.BLOCK : layout.BLOCK + slot]))
 
     def _place(self, number: int) -> tuple[int, int]:
-        lengths = HEADER.unpack_from(self._block(number // layout.BLOCK))[1 : layout.BLOCK + 1]
+        block = self._block(number // layout.BLOCK)
+        _, *rest = HEADER.unpack_from(block)
+        lengths, gaps = rest[: layout.BLOCK], rest[layout.BLOCK :]
         slot = number % layout.BLOCK
-        return HEADER.size + sum(lengths[:slot]), lengths[slot]
+        start = HEADER.size + sum(lengths[:slot])
+        if len(block) > HEADER.size + sum(lengths):
+            start += sum(gaps[:slot])
+        return start, lengths[slot]
 
     def _block(self, block: int) -> bytes:
         cache: OrderedDict[int, bytes] | None = getattr(self._local, "cache", None)

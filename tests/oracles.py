@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-FREE_TEXT = (b"descr", b"org-name", b"role", b"person", b"as-name")
+FREE_TEXT = (b"netname", b"descr", b"org-name", b"role", b"person", b"as-name")
 BLANKS = bytes(range(33))
 
 
@@ -43,7 +43,7 @@ def parse(text: bytes) -> list[Parsed]:
                 attributes.append((b"", []))
         fresh = fresh or not line
         begin += len(raw) + 1
-    return [Parsed(*span, [(n, _joined(n, parts)) for n, parts in a]) for span, a in objects]
+    return [Parsed(s[0], s[1], [(n, _joined(n, p)) for n, p in a]) for s, a in objects]
 
 
 def _joined(name: bytes, parts: Iterable[bytes]) -> bytes:
@@ -159,7 +159,8 @@ _VALUES: dict[bytes, tuple[bytes, ...]] = {
     ),
     b"inet6num": (
         b"2001:db8::/32", b"2001:DB8::1/128", b"::/0", b"2001:db8::5/64", b"2001:db8::/129",
-        b"2001:db8:: - 2001:db8::ffff", b"2001:db8::ffff - 2001:db8::", b"2001:db8::", b"10.0.0.0/8",
+        b"2001:db8:: - 2001:db8::ffff", b"2001:db8::ffff - 2001:db8::", b"2001:db8::",
+        b"10.0.0.0/8",
         b"ffff::/16", b"fe80::1%eth0/64", b"2001:db8::/64/3", b"2001:db8::/+3",
     ),
     b"created": (

@@ -250,7 +250,16 @@ def test_as_numbers_have_up_to_32_bits() -> None:
     assert as_number("AS64500") == 64500
     assert as_number("as0") == 0
     assert as_number("As4294967295") == 4294967295
-    for text in ("AS4294967296", "AS", "AS-1", "AS1.5", "ASX", "64500", "AS\u0661", "AS" + "1" * 5000):
+    for text in (
+        "AS4294967296",
+        "AS",
+        "AS-1",
+        "AS1.5",
+        "ASX",
+        "64500",
+        "AS\u0661",
+        "AS" + "1" * 5000,
+    ):
         assert as_number(text) is None
 
 
@@ -311,7 +320,20 @@ def test_network_objects_are_prefixes(index: Index) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [True, False, None, 1.0, b"", b"123", b"12345", b"1.2.3.4.", bytearray(4), [1], (4, 1), object()],
+    [
+        True,
+        False,
+        None,
+        1.0,
+        b"",
+        b"123",
+        b"12345",
+        b"1.2.3.4.",
+        bytearray(4),
+        [1],
+        (4, 1),
+        object(),
+    ],
     ids=repr,
 )
 def test_other_types_are_refused(index: Index, value: object) -> None:
@@ -390,7 +412,7 @@ def test_prefixes_are_those_of_the_standard_library(case: tuple[int, int, int]) 
         (int(network.network_address), network.prefixlen)
         for network in ipaddress.summarize_address_range(
             address_object(family, first),
-            address_object(family, last),  # type: ignore[type-var]
+            address_object(family, last),
         )
     ]
     assert list(prefixes(family, first, last)) == wanted

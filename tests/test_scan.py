@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import ATTRIBUTES, CLASSES, COUNTED, FREE_TEXT, Parsed, dumps, parse
+
 from rirdex.indexer import sources
 from rirdex.indexer.scan import CODE, attribute_codes, joined_value, padded, scan, trim, words_of
 from rirdex.indexer.sources import Chunk, Source
@@ -73,6 +74,16 @@ def test_a_name_is_known_exactly_when_it_stands_before_the_first_colon(line: byt
     name, colon, _ = line.partition(b":")
     expected = CODE.get(name.decode("latin-1").lower(), 0) if colon and name.isascii() else 0
     assert attribute_codes(words_of(padded(line)), np.array([0])) == [expected]
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if len(name) > 7])
+def test_a_long_name_is_known_by_every_letter(name: bytes) -> None:
+    letters = b"abcdefghijklmnopqrstuvwxyz-0"
+    lines = [name[:8] + bytes([a, b]) + name[10:] + b":" for a in letters for b in letters]
+    lines += [name[:8] + bytes([a]) + b":" for a in letters]
+    start = np.cumsum([0, *map(len, lines)])[:-1]
+    found = attribute_codes(words_of(padded(b"".join(lines))), start)
+    assert found.tolist() == [CODE.get(line[:-1].decode(), 0) for line in lines]
 
 
 @settings(max_examples=200, deadline=None)
@@ -178,9 +189,9 @@ def test_an_object_longer_than_a_chunk_ends_where_it_ends(
         assert objects_of(pieces) == parse(text)
 
 
-@pytest.mark.parametrize("mark", BREAKS)
+@pytest.mark.parametrize("mark", BREAKS[:3])
 @pytest.mark.parametrize("shift", SHIFTS)
-@pytest.mark.parametrize("reads", [1, 2])
+@pytest.mark.parametrize("reads", [0, 1, 2])
 def test_an_object_that_is_too_long_is_left_out_and_nothing_else(
     mark: bytes, shift: int, reads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,10 +201,26 @@ def test_an_object_that_is_too_long_is_left_out_and_nothing_else(
     text = before + long + after
     for size in (100, 110):
         pieces = chunks(text, size, 50)
-        assert objects_of(pieces) == [item for item in parse(text) if item.end - item.start < 1000]
-        assert [offset for offset, piece in pieces if piece is None] == [len(before)]
+        oversized = [offset for offset, piece in pieces if piece is None]
+        assert oversized == ([len(before)] if len(long) > size else [])
+        kept = [item for item in parse(text) if item.start not in oversized]
+        assert objects_of(pieces) == kept
         for offset, piece in pieces:
             assert piece is None or text[offset : offset + len(piece)] == piece
+
+
+@pytest.mark.parametrize("mark", BREAKS[:3])
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("reads", [0, 1])
+def test_an_object_before_one_that_is_too_long_is_kept(
+    mark: bytes, shift: int, reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "LONGEST_OBJECT", 150 + reads * 65536)
+    short = _object(b"short", 100 + reads * 65536 + shift - len(mark)) + mark
+    text = short + _object(b"long", 300_000) + b"\n\nrole: end\n"
+    pieces = chunks(text, 100, 1 << 20)
+    assert [offset for offset, piece in pieces if piece is None] == [len(short)]
+    assert objects_of(pieces) == [item for item in parse(text) if item.start != len(short)]
 
 
 def test_a_last_object_that_is_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
