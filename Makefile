@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(BIN)/rirdex build fixtures/now -o $(DEMO) --quiet
 	@echo
 	@echo "A leased address: from the holder (lessor) down to the user (lessee)"
-	$(BIN)/rirdex lookup --index $(DEMO) $(DEMO_ADDRESS)
+	$(BIN)/rirdex lookup --index $(DEMO) 10.33.77.5 240.10.33.7
 
 test: .venv/installed
 	$(BIN)/pytest -q

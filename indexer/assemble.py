@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from .rows import Rows, other_objects
 from .rpsl import DISOWNED, NARROW, OF_REGISTRY
 from .scan import Ints
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 _DAY = 86400
 _TOP = np.uint64(2**64 - 1)
 
@@ -55,7 +55,9 @@ def assemble(rows: Rows, pool: Executor) -> Assembled:
     del facts
     arrays = dict(built.tables)
     arrays["org.object"] = org_object.astype(np.int32)
-    arrays |= _columns(rows, "net", net_rows, ("netname", "descr", "country", "status", "org", "mnt_by"))
+    arrays |= _columns(
+        rows, "net", net_rows, ("netname", "descr", "country", "status", "org", "mnt_by")
+    )
     arrays |= _columns(rows, "object", objects, ("key", "name", "org"))
     arrays["object.class"] = rows.kind[objects].astype(np.uint8)
     for name in layout.DICTIONARIES:
@@ -87,7 +89,9 @@ def _facts(rows: Rows, objects: Ints, org_object: Ints) -> Facts:
     netname, descr = rows.code("netname"), rows.code("descr")
     name = roles.name_hashes(rows.words["netname"])[netname]
     name = np.where(descr > 0, roles.name_hashes(rows.words["descr"])[descr], name)
-    names = rows.code("name")[objects[org_object]] if len(objects) else np.zeros(len(org_object), int)
+    names = (
+        rows.code("name")[objects[org_object]] if len(objects) else np.zeros(len(org_object), int)
+    )
     names = np.where(org_object >= 0, names, 0)
     called = names[rows.code("org")]
     name = np.where(called > 0, roles.name_hashes(rows.words["name"])[called], name)
@@ -115,7 +119,9 @@ def _days(seconds: NDArray[np.uint32]) -> NDArray[np.uint16]:
 
 def narrowed(codes: Array, count: int) -> Array:
     """Return codes below ``count`` in the narrowest unsigned type that holds them."""
-    return codes.astype(np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32)
+    return codes.astype(
+        np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
+    )
 
 
 def _inverse(

@@ -1,16 +1,19 @@
 """Pack the raw text of objects into compressed blocks.
 
 Sixteen objects make a block: with a trained dictionary that halves the size against single
-objects and is still read in microseconds (measured on generated RIPE objects, level 3: blocks of
-8, 16, 32 take 9.2, 8.9, 8.7 % of the text; level 6 takes 8.3 % and four times as long). A block begins with `HEADER`: where its first object
-lay in the dump's text, the length of every object, and the gap before the next one, so that
-the exact place of each object in its dump costs next to nothing. Where the objects of a block lay
-close together they are stored with the gaps between them, as one piece of the dump's text;
-where they did not, the gaps are left out. The reader tells by the length of the block.
+objects and is still read in microseconds (measured on generated RIPE objects, level 3: blocks
+of 8, 16, 32 take 9.2, 8.9, 8.7 % of the text; level 6 takes 8.3 % and four times as long).
+
+A block begins with `HEADER`: where its first object lay in the dump's text, the length of every
+object, and the gap before the next one, so that the exact place of each object in its dump costs
+next to nothing. Where the objects of a block lay close together they are stored with the gaps
+between them, as one piece of the dump's text; where they did not, the gaps are left out. The
+reader tells by the length of the block.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -35,12 +38,12 @@ class Blocks(NamedTuple):
     data: bytes
 
 
-def train(samples: list[bytes]) -> bytes:
+def train(samples: Sequence[bytes | bytearray | memoryview]) -> bytes:
     """Return a dictionary for texts like the samples, or b"" when there are too few."""
     if len(samples) < 256:
         return b""
     try:
-        made = zstandard.train_dictionary(DICTIONARY_SIZE, samples, d=8, k=1024, level=LEVEL)
+        made = zstandard.train_dictionary(DICTIONARY_SIZE, list(samples), d=8, k=1024, level=LEVEL)
     except zstandard.ZstdError:
         return b""
     return made.as_bytes()
@@ -54,9 +57,7 @@ def _compressor(dictionary: bytes) -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(level=LEVEL, dict_data=data, write_dict_id=False)
 
 
-def pack(
-    chunk: bytes, base: int, start: Ints, end: Ints, dictionary: bytes
-) -> Blocks:
+def pack(chunk: bytes, base: int, start: Ints, end: Ints, dictionary: bytes) -> Blocks:
     """Compress the objects at these spans of a chunk that begins ``base`` bytes into its text."""
     count = -(-len(start) // BLOCK)
     if not count:
@@ -73,13 +74,16 @@ def pack(
     begins, ends = start.tolist(), end.tolist()
     heads = header.tobytes()
     size = HEADER.itemsize
-    payloads = []
+    payloads: list[bytes | bytearray | memoryview] = []
     for k, gaps in enumerate(header["gap"].sum(axis=1).tolist()):
         low, high = k * BLOCK, min((k + 1) * BLOCK, len(begins))
         if gaps <= _CLOSE:
             body = chunk[begins[low] : ends[high - 1]]
         else:
-            body = b"".join([chunk[a:b] for a, b in zip(begins[low:high], ends[low:high], strict=True)])
+            body = b"".join(
+                [chunk[a:b] for a, b in zip(begins[low:high], ends[low:high], strict=True)]
+            )
         payloads.append(heads[k * size : (k + 1) * size] + body)
-    packed = [bytes(p) for p in _compressor(dictionary).multi_compress_to_buffer(payloads)]
+    done = _compressor(dictionary).multi_compress_to_buffer(payloads)
+    packed = [done[k].tobytes() for k in range(len(done))]
     return Blocks(np.array([len(p) for p in packed], np.uint32), b"".join(packed))

@@ -135,7 +135,9 @@ def recognise(
         name = os.path.basename(path)
         if name.endswith(".CURRENTSERIAL"):
             with open(path, "rb") as file:
-                serials[name.removesuffix(".CURRENTSERIAL")] = file.read(32).decode("latin-1").strip()
+                serials[name.removesuffix(".CURRENTSERIAL")] = (
+                    file.read(32).decode("latin-1").strip()
+                )
             continue
         try:
             dumps = [source for source in sources.members(path) if is_dump(source)]
@@ -239,9 +241,7 @@ def _assemble(rows: Rows, file: writer.IndexFile, path: str, target: str) -> Ass
     return assembled
 
 
-def _texts(
-    source: Source, report: Report, progress: Progress
-) -> Iterator[tuple[int, bytes]]:
+def _texts(source: Source, report: Report, progress: Progress) -> Iterator[tuple[int, bytes]]:
     opened = sources.open_source(source, progress)
     try:
         for offset, text in sources.chunks(source, opened.text):

@@ -13,7 +13,7 @@ that one piece of code serves both families.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from rirdex.query.errors import Error
 
 from .scan import Ints
 
-Keys = Callable[[Ints], Sequence[NDArray[np.generic]]]
+Keys = Callable[[Ints], Sequence[NDArray[Any]]]
 # How many pieces more than nets a registry may need before the input counts as hostile: real
 # dumps have a few thousand crossings, n sliding windows of n addresses need n * n pieces.
 SPARE_PIECES: Final = 1 << 20
@@ -130,9 +130,7 @@ def _parents(depth: Ints) -> Ints:
     return above
 
 
-def _cut(
-    first: Ints, last: Ints, suspects: Ints, ranks: Keys
-) -> tuple[Ints, Ints, Ints]:
+def _cut(first: Ints, last: Ints, suspects: Ints, ranks: Keys) -> tuple[Ints, Ints, Ints]:
     """Cut nets at the borders of crossing nets above them; return pieces as first, last, net."""
     cuts = _crossings(first, last, suspects, ranks)
     net = np.array([row for row, _ in cuts], np.int64)
@@ -153,9 +151,7 @@ def _cut(
     )
 
 
-def _crossings(
-    first: Ints, last: Ints, suspects: Ints, ranks: Keys
-) -> set[tuple[int, int]]:
+def _crossings(first: Ints, last: Ints, suspects: Ints, ranks: Keys) -> set[tuple[int, int]]:
     """Return for each crossing the net that gives way and the position where it is cut.
 
     A stack of open nets, ordered so that the one that ends first is on top: what a new net

@@ -8,6 +8,7 @@ down but never mix texts up. Padded string arrays are avoided: one long value wo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -34,7 +35,8 @@ class Column(NamedTuple):
     text: bytes
 
 
-class Dictionary(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Dictionary:
     """Hold a whole column: a code for each row (0 = missing) and where each text lies.
 
     ``at`` (uint32, one more than there are texts) counts bytes of ``text``; text 0 is empty.
@@ -49,6 +51,11 @@ class Dictionary(NamedTuple):
 
     def __len__(self) -> int:
         return len(self.at) - 1
+
+    def lengths(self) -> Ints:
+        """Return the length of every text, in bytes."""
+        at = self.at.astype(np.int64)
+        return at[1:] - at[:-1]
 
 
 def hash_spans(text: Bytes, start: Ints, length: Ints) -> Words:
@@ -123,9 +130,7 @@ def gather(text: Bytes, start: Ints, length: Ints) -> bytes:
     return text[at].tobytes()
 
 
-def local_column(
-    text: Bytes, rows: Ints, start: Ints, end: Ints, count: int
-) -> Column:
+def local_column(text: Bytes, rows: Ints, start: Ints, end: Ints, count: int) -> Column:
     """Intern one value for each of some rows of a chunk of ``count`` rows."""
     length = end - start
     hashes = hash_spans(text, start, length)

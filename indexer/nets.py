@@ -7,7 +7,7 @@ them is in `_narrow` and `_wide`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from .rpsl import MORE_DESCR, NARROW
 from .scan import Ints
 from .trie import build4, build6, flatten, strides_for
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 _TOP = np.uint64(2**64 - 1)
 
 
@@ -75,9 +75,7 @@ def _wide(rows: Rows) -> Family:
     high0, low0, high1, low1 = (rows.wide[:, k] for k in range(1, 5))
     first, last, starts = compress((high0, low0), (high1, low1))
     borrow = (low1 < low0).astype(np.uint64)
-    return Family(
-        row, first, last, [~(high1 - high0 - borrow), ~(low1 - low0)], bounds, starts
-    )
+    return Family(row, first, last, [~(high1 - high0 - borrow), ~(low1 - low0)], bounds, starts)
 
 
 def _ordered(rows: Rows, family: Family, source: Array, rank: Array) -> Family:
@@ -98,9 +96,7 @@ def _ordered(rows: Rows, family: Family, source: Array, rank: Array) -> Family:
     return once.picked(nesting_order(once.first, once.last, ties))
 
 
-def _forest(
-    family: Family, standing: Ints, rank: Array, rows: Rows, source: Array
-) -> Forest:
+def _forest(family: Family, standing: Ints, rank: Array, rows: Rows, source: Array) -> Forest:
     """Nest the nets at the indices ``standing``; the forest's nets are indices of the family."""
     part = family.picked(standing)
 
@@ -211,13 +207,15 @@ def _answering(forest: Forest, kind: NDArray[np.int8], piece: Ints) -> Ints:
 def _trie6_tables(segments: tuple[Ints, Ints], family: Family) -> dict[str, Array]:
     begins, owners = segments
     assert family.starts is not None
-    high, low = (starts[begins] if len(starts) else np.zeros(0, np.uint64) for starts in family.starts)
+    high, low = (
+        starts[begins] if len(starts) else np.zeros(0, np.uint64) for starts in family.starts
+    )
     if not len(high) or high[0] or low[0]:
         zero = np.zeros(1, np.uint64)
         high, low = np.concatenate([zero, high]), np.concatenate([zero, low])
         owners = np.concatenate([np.full(1, -1, np.int64), owners[: len(high) - 1]])
     trie = build6(high, low, owners)
-    names = ("root", "nodes", "buckets", "hi", "lo", "piece")
-    return {f"trie6.{name}": value for name, value in zip(names, trie, strict=True)}
-
-
+    return {
+        "trie6.root": trie.root, "trie6.nodes": trie.nodes, "trie6.buckets": trie.buckets,
+        "trie6.hi": trie.high, "trie6.lo": trie.low, "trie6.piece": trie.piece,
+    }  # fmt: skip

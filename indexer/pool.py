@@ -15,7 +15,7 @@ import signal
 import traceback
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from .rpsl import Batch, read_chunk
 from .sources import CHUNK
@@ -65,9 +65,7 @@ def read_all(tasks: Iterable[Task], dictionary: bytes, workers: int) -> Iterator
         memory.close()
 
 
-def _dispatch(
-    tasks: Iterable[Task], pipes: list[Connection], memory: mmap.mmap
-) -> Iterator[Batch]:
+def _dispatch(tasks: Iterable[Task], pipes: list[Connection], memory: mmap.mmap) -> Iterator[Batch]:
     free = [(pipe, slot) for slot in range(_SLOTS) for pipe in range(len(pipes))][::-1]
     waiting = 0
     ready: dict[int, Batch] = {}
@@ -95,20 +93,18 @@ def _dispatch(
             yielded += 1
 
 
-def _receive(
-    pipes: list[Connection], free: list[tuple[int, int]], ready: dict[int, Batch]
-) -> int:
+def _receive(pipes: list[Connection], free: list[tuple[int, int]], ready: dict[int, Batch]) -> int:
     """Take in what workers have finished; return how many chunks that were."""
     count = 0
-    for pipe in wait(pipes):
+    for pipe in cast(list[Connection], wait(pipes)):
         try:
-            number, slot, batch, fault = pipe.recv()  # type: ignore[union-attr]
+            number, slot, batch, fault = pipe.recv()
         except (EOFError, OSError):
             raise Failed("a reading process was killed (out of memory?)") from None
         if fault:
             raise Failed(fault)
         ready[number] = batch
-        free.insert(0, (pipes.index(pipe), slot))  # type: ignore[arg-type]
+        free.insert(0, (pipes.index(pipe), slot))
         count += 1
     return count
 
@@ -125,9 +121,7 @@ def keep_freed_memory() -> None:
         allocator.mallopt(_TRIM_THRESHOLD, 256 << 20)
 
 
-def _work(
-    pipe: Connection, others: list[Connection], memory: mmap.mmap, dictionary: bytes
-) -> None:
+def _work(pipe: Connection, others: list[Connection], memory: mmap.mmap, dictionary: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
     for other in others:

@@ -40,14 +40,14 @@ STATUS: Final = {"RIPE": _RPSL, "APNIC": _APNIC, "AFRINIC": _AFRINIC}
 # Other registries that speak RPSL: any of the three grammars.
 OTHER_STATUS: Final = {**_APNIC, **_AFRINIC}
 
-RS_MAINTAINERS: Final = frozenset(
-    {"RIPE-NCC-HM-MNT", "RIPE-NCC-END-MNT", "RIPE-NCC-LEGACY-MNT"}
-)
+RS_MAINTAINERS: Final = frozenset({"RIPE-NCC-HM-MNT", "RIPE-NCC-END-MNT", "RIPE-NCC-LEGACY-MNT"})
 REGISTRY_ORGS: Final = frozenset(
     {"ORG-NCC1-RIPE", "ORG-IANA1-RIPE", "ORG-APNI1-AP", "ORG-APNI3-AP", "ORG-AFNC1-AFRINIC"}
 )
-# National registries of the APNIC region: maintainer and the netnames of their own blocks.
-NIR_BLOCKS: Final = {
+# APNIC and the national registries of its region: maintainer and how the netnames of their own
+# blocks begin. APNIC-ERX-... are early registrations of others.
+OWN_BLOCKS: Final = {
+    "APNIC-HM": "APNIC-",
     "MAINT-JPNIC": "JPNIC-NET-JP", "MNT-KRNIC-AP": "KRNIC-", "MAINT-TW-TWNIC": "TWNIC-TW",
     "MAINT-CNNIC-AP": "CNNIC-", "MAINT-VN-VNNIC": "VNNIC-NET", "MNT-APJII-ID": "IDNIC-ID",
     "MAINT-IN-IRINN": "IRINN-",
@@ -153,19 +153,20 @@ def classify(
     rs = _codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
     if "ASSIGNED" in status_is:
         kind[ripe & (facts.status == status_is["ASSIGNED"]) & rs] = HOLD_PI
-    kind[_nir_blocks(facts, dictionaries)] = REG
+    kind[_national_blocks(facts, dictionaries)] = REG
     return kind
 
 
-def _nir_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
+def _national_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
     apnic = facts.registry == _index(facts.registries, "APNIC")
     found = np.zeros(len(facts.registry), bool)
     lists, netnames = dictionaries["mnt_by"], dictionaries["netname"]
-    theirs = _codes_with(lists, frozenset(NIR_BLOCKS))[facts.mnt_by]
+    theirs = _codes_with(lists, frozenset(OWN_BLOCKS))[facts.mnt_by]
     for row in np.flatnonzero(apnic & theirs).tolist():
         name = netnames[int(facts.netname[row])].upper().decode()
         maintainers = lists[int(facts.mnt_by[row])].decode().split("\n")
-        found[row] = any(name.startswith(NIR_BLOCKS.get(item, "\n")) for item in maintainers)
+        own = any(name.startswith(OWN_BLOCKS.get(item, "\n")) for item in maintainers)
+        found[row] = own and not name.startswith("APNIC-ERX-")
     return found
 
 
@@ -183,9 +184,7 @@ def parties(facts: Facts, row: Ints, mnt_by: Dictionary) -> Parties:
     return Parties(facts.org[row], facts.name[row], rs[facts.mnt_by[row]])
 
 
-def assign(
-    forest: Forest, kind: NDArray[np.int8], parties: Parties
-) -> NDArray[np.uint8]:
+def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[np.uint8]:
     """Return the role byte of every piece (R1, R2, R3, R5; `layout.ROLES`).
 
     ``kind`` and ``parties`` are those of the forest's nets. The first net with role `holder` on
@@ -212,10 +211,12 @@ def assign(
     role[differs] = layout.CUSTOMER
     role[classes == AGG] = layout.AGGREGATE
     around = np.where(above >= 0, net[above], net)
-    role[(classes == PART) & ((org[net] == 0) | _same(parties, net, around))] = layout.PARTITION
+    # R3: a partition is the party around it, unless it names an organisation of its own.
+    part = (classes == PART) & ((org[net] == 0) | _same(parties, net, around))
+    role[part] = layout.PARTITION
     role[is_direct | (holder == net)] = layout.HOLDER
     role[classes == REG] = layout.REGISTRY
-    role[differs & (classes != REG)] |= layout.IS_USER
+    role[differs & (classes != REG) & ~part] |= layout.IS_USER
     return role
 
 
@@ -230,7 +231,7 @@ def _same(parties: Parties, left: Ints, right: Ints) -> NDArray[np.bool_]:
     orgs = parties.org[left], parties.org[right]
     by_name = parties.name[left] == parties.name[right]
     both = (orgs[0] > 0) & (orgs[1] > 0)
-    return np.where(both, orgs[0] == orgs[1], by_name)
+    return np.asarray(np.where(both, orgs[0] == orgs[1], by_name))
 
 
 def _fold_table() -> NDArray[np.uint8]:
@@ -266,9 +267,7 @@ def name_hashes(dictionary: Dictionary) -> NDArray[np.uint64]:
     return np.concatenate(found)
 
 
-def _fold_foreign(
-    dictionary: Dictionary, low: int, rows: Ints, hashes: NDArray[np.uint64]
-) -> None:
+def _fold_foreign(dictionary: Dictionary, low: int, rows: Ints, hashes: NDArray[np.uint64]) -> None:
     """Fold the texts with letters outside ASCII, one by one."""
     if not len(rows):
         return

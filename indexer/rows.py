@@ -28,9 +28,9 @@ _NATIONAL: Final = ("JPNIC", "KRNIC", "TWNIC")
 class Rows(NamedTuple):
     """Hold all kept objects in file order; arrays are (n,).
 
-    ``first``, ``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the IPv6 ranges as
-    (row, first high, first low, last high, last low); ``number`` is where the raw text lies;
-    ``origin`` indexes ``origins``, ``registry`` indexes ``registries``. ``words`` are the
+    ``first``, ``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the
+    IPv6 ranges as (row, first high, first low, last high, last low); ``number`` is where the raw
+    text lies; ``origin`` indexes ``origins``, ``registry`` indexes ``registries``. ``words`` are the
     dictionaries by name; the codes of the rows are theirs.
     """
 
@@ -149,7 +149,7 @@ def other_objects(rows: Rows) -> Ints:
     which = np.flatnonzero(rows.kind != NET)
     names = rows.words["key"]
     start = names.at[:-1].astype(np.int64)
-    order = text_order(padded(names.text), start, np.diff(names.at.astype(np.int64)))
+    order = text_order(padded(names.text), start, names.lengths())
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     kind = rows.kind[which]

@@ -26,8 +26,19 @@ from rirdex.query import layout
 
 from .blobs import Blocks, pack
 from .intern import Column, column_of, local_column, rewritten, texts_of
-from .scan import ATTRIBUTES, CODE, NAME_LENGTH, Bytes, Ints, Scan
-from .scan import joined_value, lines_holding, padded, scan, trim
+from .scan import (
+    ATTRIBUTES,
+    CODE,
+    NAME_LENGTH,
+    Bytes,
+    Ints,
+    Scan,
+    joined_value,
+    lines_holding,
+    padded,
+    scan,
+    trim,
+)
 from .values import Flags, parse_date, parse_range, read_dates, read_ranges
 
 # Class of `layout.CLASSES` by the code of an object's first attribute; -1 = known, not kept.
@@ -271,9 +282,7 @@ def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> C
     first = first[~person[values.row[first]]]
     found = np.concatenate([first, nic])
     origins = values.first_of("origin")
-    route = np.isin(
-        kind, [layout.CLASSES.index("route"), layout.CLASSES.index("route6")]
-    )
+    route = np.isin(kind, [layout.CLASSES.index("route"), layout.CLASSES.index("route6")])
     have = np.zeros(len(kind), bool)
     have[values.row[found]] = True
     for obj in np.flatnonzero((kind >= 0) & (kind != _NET) & ~have).tolist():
@@ -367,9 +376,7 @@ def _names(values: Values, kind: NDArray[np.int8]) -> Column:
     )
 
 
-def _listed(
-    values: Values, name: str, split: Callable[[bytes], bytes], count: int
-) -> Column:
+def _listed(values: Values, name: str, split: Callable[[bytes], bytes], count: int) -> Column:
     """Return a column of lists: one attribute's values over all its lines, joined by LF."""
     found = values.of(name)
     row = values.row[found]

@@ -68,7 +68,7 @@ def text_order(text: NDArray[np.uint8], start: Ints, length: Ints) -> Ints:
 def folded_keys(names: Dictionary) -> tuple[NDArray[np.uint8], Ints, Ints]:
     """Return the sort keys of a dictionary's texts as spans of a padded text; code 0 is empty."""
     start = names.at[:-1].astype(np.int64)
-    length = np.diff(names.at.astype(np.int64))
+    length = names.lengths()
     upper = bytes(names.text).upper()
     data = np.frombuffer(upper, np.uint8)
     odd = length > layout.LONGEST_KEY
@@ -84,7 +84,10 @@ def folded_keys(names: Dictionary) -> tuple[NDArray[np.uint8], Ints, Ints]:
 
 
 def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
-    """Yield the rows of the table name -> ids, from pairs of a name's code and an id, ids ascending."""
+    """Yield the rows of the table name -> ids, from pairs of a name's code and an id.
+
+    The ids ascend.
+    """
     if not len(code):
         return
     text, start, length = folded_keys(names)
@@ -93,7 +96,11 @@ def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
     left, right = order[:-1], order[1:]
     new[1:] = length[left] != length[right]
     alike = np.flatnonzero(~new)
-    new[alike[differing(text, start[left[alike - 1]], start[right[alike - 1]], length[order[alike]])]] = True
+    new[
+        alike[
+            differing(text, start[left[alike - 1]], start[right[alike - 1]], length[order[alike]])
+        ]
+    ] = True
     rank = np.empty(len(names), np.uint32)
     rank[order] = np.cumsum(new) - 1
     key_of = order[new]
@@ -108,9 +115,7 @@ def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
     yield from _blocks(text, start[keys], length[keys], begins, ids)
 
 
-def _blocks(
-    text: NDArray[np.uint8], start: Ints, length: Ints, begins: Ints, ids: Ints
-) -> Rows:
+def _blocks(text: NDArray[np.uint8], start: Ints, length: Ints, begins: Ints, ids: Ints) -> Rows:
     """Pack keys in order, each with its run of ids, into compressed rows."""
     counts = np.diff(np.append(begins, len(ids)))
     block = (np.arange(len(start)) // KEYS) + (begins // IDS)

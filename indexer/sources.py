@@ -12,6 +12,7 @@ alone, never on the sizes in which it was read.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -22,7 +23,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import BinaryIO, Final, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol, cast
 
 import zstandard
 
@@ -80,7 +81,7 @@ class Counted(io.RawIOBase):
 class _Zstd:
     """Read zstd frames one after the other; unlike `stream_reader`, notice a frame that is cut."""
 
-    def __init__(self, file: io.BufferedReader) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
         self._reader: zstandard.ZstdDecompressionObj | None = None
         self._rest = b""
@@ -158,7 +159,11 @@ def compression(path: str) -> str:
     kind = next((name for magic, name in _MAGIC if head.startswith(magic)), "")
     promised = _SUFFIXES.get(os.path.splitext(path)[1].lower())
     if promised and promised != kind:
-        held = "HTML page" if b"<html" in head.lower() or b"<!doctype" in head.lower() else "plain text"
+        held = (
+            "HTML page"
+            if b"<html" in head.lower() or b"<!doctype" in head.lower()
+            else "plain text"
+        )
         raise DumpError(
             path,
             f"is named like {promised} but holds {kind + ' data' if kind else 'a ' + held}: "
@@ -178,14 +183,15 @@ class Opened(NamedTuple):
 def open_source(source: Source, progress: Callable[[int], object] = lambda _: None) -> Opened:
     """Open a source's text for reading."""
     kind = compression(source.path)
-    file = open(source.path, "rb")  # noqa: SIM115
+    stack = contextlib.ExitStack()
+    file = stack.enter_context(open(source.path, "rb"))
     counted = Counted(file, progress)
-    packed = io.BufferedReader(counted, 1 << 17)
+    packed = cast(BinaryIO, io.BufferedReader(counted, 1 << 17))
     text: Readable
     if source.member is not None:
-        archive = zipfile.ZipFile(source.path)
+        archive = stack.enter_context(zipfile.ZipFile(source.path))
         member = archive.open(source.member)
-        return Opened(_Progress(member, counted), counted, archive.close)
+        return Opened(_Progress(member, counted), counted, stack.close)
     if kind == "gzip":
         text = gzip.GzipFile(fileobj=packed, mode="rb")
     elif kind == "bzip2":
@@ -196,7 +202,7 @@ def open_source(source: Source, progress: Callable[[int], object] = lambda _: No
         text = _Zstd(packed)
     else:
         text = packed
-    return Opened(text, counted, file.close)
+    return Opened(text, counted, stack.close)
 
 
 class _Progress:
@@ -307,9 +313,7 @@ def last_break(data: bytes) -> int:
     """Return the end of the last empty line of a text, -1 when there is none."""
     for begin in (max(len(data) - _TAIL, 0), 0):
         ends = [
-            at + len(mark)
-            for mark in (b"\n\n", b"\n\r\n")
-            if (at := data.rfind(mark, begin)) >= 0
+            at + len(mark) for mark in (b"\n\n", b"\n\r\n") if (at := data.rfind(mark, begin)) >= 0
         ]
         if ends:
             return max(ends)

@@ -140,7 +140,8 @@ def build6(high: Words, low: Words, owners: Ints) -> Trie6:
         entries[nodes] = -2 - 2 * (base + np.arange(len(nodes)))
         base += len(nodes)
         levels.append(entries)
-        slots = ((slots[nodes, None] << np.uint64(8)) + np.arange(256, dtype=np.uint64)).ravel()
+        children = (slots[nodes, None] << np.uint64(8)) + np.arange(256, dtype=np.uint64)
+        slots = children.ravel().astype(np.uint64)
         shift -= 8
     return Trie6(
         levels[0],

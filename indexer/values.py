@@ -90,7 +90,7 @@ def read_dates(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Flags]:
 def _month_days(year: Ints, month: Ints) -> Ints:
     lengths = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    return lengths[np.clip(month, 0, 12)] + ((month == 2) & leap)
+    return np.asarray(lengths[np.clip(month, 0, 12)] + ((month == 2) & leap))
 
 
 def _days(year: Ints, month: Ints, day: Ints) -> Ints:
@@ -104,10 +104,15 @@ _DATE = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):(\d\d):(\d\d)Z?)?(
 
 
 def parse_date(value: str) -> int:
-    """Read the last date of a value (`changed: someone@example.net 20010118`) as seconds, 0 = none."""
+    """Read the last date of a value (`changed: someone@example.net 20010118`).
+
+    Returns seconds since 1970, 0 = none.
+    """
     for found in reversed(_DATE.findall(value)):
+        year, month, day, hour, minute, second = (int(part or 0) for part in found)
         try:
-            return max(int(datetime(*(int(part or 0) for part in found), tzinfo=UTC).timestamp()), 0)
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:
             continue
+        return max(int(moment.timestamp()), 0)
     return 0

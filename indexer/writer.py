@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import lmdb
 import numpy as np
@@ -132,9 +132,10 @@ class IndexFile:
     def __exit__(self, *_: object) -> None:
         self._environment.close()
 
-    def put(self, name: str, value: NDArray[np.generic] | bytes | bytearray) -> None:
+    def put(self, name: str, value: NDArray[Any] | bytes | bytearray) -> None:
         """Write a table: an array or a text."""
-        data = memoryview(value).cast("B") if len(value) else memoryview(b"")
+        text = value.tobytes() if isinstance(value, np.ndarray) and not len(value) else value
+        data = memoryview(cast(bytes, text)).cast("B")
         self.tables[name] = {"size": len(data), "sha256": sha256(data).hexdigest()}
         if isinstance(value, np.ndarray):
             self.types[name] = type_code(value)
@@ -162,7 +163,7 @@ class IndexFile:
         self._environment.sync(True)
 
 
-def type_code(array: NDArray[np.generic]) -> str:
+def type_code(array: NDArray[Any]) -> str:
     """Return the type code with which `memoryview.cast` reads an array."""
     return {"u1": "B", "u2": "H", "u4": "I", "i4": "i", "u8": "Q"}[array.dtype.str[1:]]
 

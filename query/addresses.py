@@ -64,7 +64,9 @@ def pack(address: Address) -> tuple[int, int]:
         if 0 <= address < LIMIT[6]:
             return _unmapped(address)
         raise AddressError(f"{address} is outside the IPv6 address space")
-    raise AddressError(f"{shown(address)} is no IP address: give text, int, bytes or ipaddress objects")
+    raise AddressError(
+        f"{shown(address)} is no IP address: give text, int, bytes or ipaddress objects"
+    )
 
 
 def _unmapped(number: int) -> tuple[int, int]:
@@ -145,7 +147,9 @@ def _prefix(number: int, family: int, length: int, text: str) -> Span:
         raise AddressError(f"{shown(text)} is no prefix: the length is out of range")
     if number & ((1 << host) - 1):
         right = f"{format_address(family, number >> host << host)}/{length}"
-        raise AddressError(f"{shown(text)} is no prefix: bits are set behind it, did you mean {right}")
+        raise AddressError(
+            f"{shown(text)} is no prefix: bits are set behind it, did you mean {right}"
+        )
     return Span(family, number, number | ((1 << host) - 1), "prefix")
 
 

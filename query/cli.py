@@ -71,15 +71,32 @@ def _complain(message: object) -> None:
     sys.stderr.write(f"rirdex: {render.clean(str(message))}\n")
 
 
-@cli.command(epilog="Example: rirdex build ripe.db.inetnum.gz ripe.db.organisation.gz -o ripe.rirdex")
+@cli.command(
+    epilog="Example: rirdex build ripe.db.inetnum.gz ripe.db.organisation.gz -o ripe.rirdex"
+)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("-o", "--output", metavar="INDEX", default=None,
-              help="Where to write; default $RIRDEX_INDEX, else the user data folder.")
-@click.option("--date", "snapshot", metavar="YYYY-MM-DD", type=click.DateTime(["%Y-%m-%d"]),
-              help="The day of the dumps, where they do not say.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="INDEX",
+    default=None,
+    help="Where to write; default $RIRDEX_INDEX, else the user data folder.",
+)
+@click.option(
+    "--date",
+    "snapshot",
+    metavar="YYYY-MM-DD",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day of the dumps, where they do not say.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
-@click.option("--jobs", type=click.IntRange(0), default=None, metavar="N",
-              help="Reading processes; 0 reads in this one. The result is the same.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(0),
+    default=None,
+    metavar="N",
+    help="Reading processes; 0 reads in this one. The result is the same.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")  # fmt: skip
 def build(
     sources: tuple[str, ...], output: str | None, snapshot: Any, strict: bool,
@@ -114,10 +131,14 @@ def build(
 @_index_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
 @click.option("--raw", is_flag=True, help="The objects as they stand in the dumps.")
-@click.option("--all", "everything", is_flag=True,
-              help="Also the records that never answer: placeholders, registries' blocks.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also the records that never answer: placeholders, registries' blocks.",
+)
 @click.option("--more", is_flag=True, help="Also the nets inside a range.")
-@click.option("--explain", is_flag=True, help="Say for each net which byte of which dump.")  # fmt: skip
+@click.option("--explain", is_flag=True, help="Say which byte of which dump each net is.")
 def lookup(
     queries: tuple[str, ...], path: str | None, as_json: bool, raw: bool, everything: bool,
     more: bool, explain: bool,

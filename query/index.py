@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from functools import partial
 from os import PathLike
 from socket import AF_INET, AF_INET6, inet_pton
 from types import TracebackType
@@ -19,7 +20,7 @@ from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, show
 from .errors import AddressError, StoreError
 from .model import Answer, HandleAnswer, Net, Object
 from .raw import RawObjects
-from .store import Store, Tables
+from .store import Store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -241,7 +242,9 @@ class Index:
             raise IndexError(f"net {net}: the index holds the nets 0 to {self._tables.nets - 1}")
         return Net(self, self._tables, net, net)
 
-    def objects(self, key: str, kind: str | None = None, registry: str | None = None) -> list[Object]:
+    def objects(
+        self, key: str, kind: str | None = None, registry: str | None = None
+    ) -> list[Object]:
         """Return the objects under a key, without regard to case, in the order of their classes."""
         rows = self._store.find("handles", layout.sort_key(key.strip()))
         found = [Object(self, self._tables, row) for row in rows]
@@ -312,11 +315,11 @@ class Index:
         highs, count = tables.net_first6_hi, tables.nets - tables.nets4
         begin = bisect_left(highs, bounds.first >> 64)
         end = bisect_right(highs, bounds.last >> 64, begin, count)
-        rows = (Net(self, tables, tables.nets4 + row, tables.nets4 + row) for row in range(begin, end))
+        rows = (
+            Net(self, tables, tables.nets4 + row, tables.nets4 + row) for row in range(begin, end)
+        )
         return [
-            net.id
-            for net in rows
-            if bounds.first <= net.bounds[0] and net.bounds[1] <= bounds.last
+            net.id for net in rows if bounds.first <= net.bounds[0] and net.bounds[1] <= bounds.last
         ]
 
     def apart(self, bounds: Span) -> list[Net]:
@@ -337,7 +340,7 @@ class Index:
         if kind == "asn":
             found = [item for item in found if item.kind == "aut-num"]
         answers: list[Answer] = [
-            HandleAnswer(self, self._tables, query, kind, item, lambda item=item: self._referring(item))
+            HandleAnswer(self, self._tables, query, kind, item, partial(self._referring, item))
             for item in found
         ]
         return answers or [HandleAnswer(self, self._tables, query, kind, None, list)]

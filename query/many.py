@@ -78,7 +78,9 @@ def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
 def _pieces6(index: Index, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Pieces:
     tables = index._tables
     shift = 48
-    pieces = np.frombuffer(tables.trie6_root, np.int32).take((high >> np.uint64(48)).astype(np.intp))
+    pieces = np.frombuffer(tables.trie6_root, np.int32).take(
+        (high >> np.uint64(48)).astype(np.intp)
+    )
     nodes = np.frombuffer(tables.trie6_nodes, np.int32)
     rest = np.flatnonzero(pieces < -1)
     while len(rest):

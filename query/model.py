@@ -81,6 +81,12 @@ def _day(value: date | None) -> str | None:
     return value.isoformat() if value else None
 
 
+def _origin(tables: Tables, code: int) -> Json:
+    """Return the file, source and registry of a row."""
+    origins: list[Json] = tables.store.meta["origins"]
+    return origins[code]
+
+
 class Net:
     """Describe one net: its range and what its registry says of it.
 
@@ -208,8 +214,7 @@ class Net:
 
     @property
     def _origin(self) -> Json:
-        origins: list[Json] = self._tables.store.meta["origins"]
-        return origins[self._tables.net_origin[self._id]]
+        return _origin(self._tables, self._tables.net_origin[self._id])
 
     @property
     def raw(self) -> bytes:
@@ -273,7 +278,7 @@ def _dump(index: Index, origin: Json, number: int) -> Json:
 
 
 class Object:
-    """Describe an object that is no net: organisation, role, person, irt, mntner, aut-num, route."""
+    """Describe an object that is no net: an organisation, role, person, irt, mntner, ..."""
 
     __slots__ = ("_id", "_index", "_tables")
 
@@ -324,8 +329,7 @@ class Object:
 
     @property
     def _origin(self) -> Json:
-        origins: list[Json] = self._tables.store.meta["origins"]
-        return origins[self._tables.object_origin[self._id]]
+        return _origin(self._tables, self._tables.object_origin[self._id])
 
     @property
     def raw(self) -> bytes:

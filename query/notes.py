@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .model import Note
@@ -17,7 +18,9 @@ def notes_of(answer: Answer) -> tuple[Note, ...]:
         return ()
     notes = []
     if span.mapped:
-        notes.append(Note("embedded-ipv4", "the IPv6 text holds an IPv4 address, which is answered"))
+        notes.append(
+            Note("embedded-ipv4", "the IPv6 text holds an IPv4 address, which is answered")
+        )
     if answer.chain:
         return (*notes, *_chain_notes(answer))
     blocks = [net for net in answer.all if net.role == "registry"]
@@ -37,8 +40,10 @@ def _chain_notes(answer: Answer) -> list[Note]:
         )
     holders = [net.key for net in chain if net.role == "holder"]
     if len(holders) > 1:
-        notes.append(Note("several-holders", "more than one direct delegation: " + ", ".join(holders)))
-    for outer, inner in zip(chain, chain[1:], strict=False):
+        notes.append(
+            Note("several-holders", "more than one direct delegation: " + ", ".join(holders))
+        )
+    for outer, inner in pairwise(chain):
         (first, last), (low, high) = outer.bounds, inner.bounds
         if low < first or high > last:
             notes.append(Note("crossing", f"{inner.key} crosses the border of {outer.key}"))

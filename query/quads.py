@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-def read_quads(
-    text: NDArray[np.uint8], start: Ints
-) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def read_quads(text: NDArray[np.uint8], start: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Read the dotted quad that begins at each offset.
 
     Returns the address (int64), the offset behind it, and whether there was one; all of shape

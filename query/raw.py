@@ -1,9 +1,8 @@
 """Read the raw text of objects back out of the compressed blocks.
 
-A block holds `layout.BLOCK` objects behind a header (`HEADER`): where the first lay in its dump, the
-length of each, and the gaps between them, which are in the block when it is long enough to
-hold them. The last blocks read are kept, since the nets of a
-chain often lie side by side.
+A block holds `layout.BLOCK` objects behind a header (`HEADER`): where the first lay in its dump,
+the length of each, and the gaps between them, which are in the block when it is long enough to
+hold them. The last blocks read are kept, since the nets of a chain often lie side by side.
 """
 
 from __future__ import annotations

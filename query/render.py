@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from rirdex.indexer.build import Report, Summary
 
 _UNSAFE = dict.fromkeys(
-    [*range(32), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)],
+    [
+        *range(32),
+        *range(0x7F, 0xA0),
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    ],
     "\ufffd",
 )
 _UNSAFE_IN_LINES = {k: v for k, v in _UNSAFE.items() if k not in (9, 10)}
@@ -48,15 +55,18 @@ def json_line(value: Json) -> str:
     return json.dumps(_cleaned(value), ensure_ascii=False)
 
 
+def _number(cell: str) -> bool:
+    return cell in ("", "-") or cell.replace(",", "").replace(".", "").isdigit()
+
+
 def table(rows: Iterable[Iterable[object]], head: Iterable[str]) -> Iterator[str]:
     """Yield the lines of a table; columns that hold numbers are set to the right."""
     lines = [[*head]] + [[clean(str(cell)) for cell in row] for row in rows]
     widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
     right = [
-        len(lines) > 1 and all(line[k].replace(",", "").replace(".", "").isdigit() or line[k] in ("", "-")
-                               for line in lines[1:])
-        for k in range(len(widths))
-    ]  # fmt: skip
+        len(lines) > 1 and all(map(_number, column)) for column in zip(*lines[1:], strict=True)
+    ]
+    right = right or [False] * len(widths)
     for line in lines:
         cells = (
             cell.rjust(width) if flush else cell.ljust(width)
@@ -114,7 +124,11 @@ def _kind_name(kind: str) -> str:
 def _more_text(nets: tuple[Net, ...], what: str) -> Iterator[str]:
     if not nets:
         return
-    yield f"  nets that {what}: {len(nets):,}" if what != "inside" else f"  nets inside: {len(nets):,}"
+    yield (
+        f"  nets that {what}: {len(nets):,}"
+        if what != "inside"
+        else f"  nets inside: {len(nets):,}"
+    )
     for net in nets[:_SHOWN_MORE]:
         yield f"    {_head(net)}"
     if len(nets) > _SHOWN_MORE:
@@ -195,7 +209,9 @@ def info_text(meta: Json, path: str, size: int, build_id: str) -> Iterator[str]:
     counts = meta["counts"]
     yield clean(f"{path}: {size:,} bytes, format {meta['format']}, build {build_id}")
     yield f"{counts['nets']:,} nets ({counts['nets4']:,} IPv4), {counts['objects']:,} other objects"
-    yield "written by " + ", ".join(f"{name} {text}" for name, text in sorted(meta["versions"].items()))
+    yield "written by " + ", ".join(
+        f"{name} {text}" for name, text in sorted(meta["versions"].items())
+    )
     yield ""
     yield from table(
         (

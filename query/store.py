@@ -48,7 +48,10 @@ class Seal(NamedTuple):
 def read_seal(file: BinaryIO, path: str) -> Seal:
     """Check everything that can be checked without reading a page of LMDB's; return the seal."""
     head = file.read(layout.SEAL_AT + layout.SEAL.size)
-    if len(head) < layout.SEAL_AT + layout.SEAL.size or head[layout.SEAL_AT :][:16] != layout.SEAL_MAGIC:
+    if (
+        len(head) < layout.SEAL_AT + layout.SEAL.size
+        or head[layout.SEAL_AT :][:16] != layout.SEAL_MAGIC
+    ):
         raise Damaged(path, "is no rirdex index, or its beginning is damaged: rebuild it with "
                       "`rirdex build`")  # fmt: skip
     _, version, _, size, build_id, metas, whole = layout.SEAL.unpack_from(head, layout.SEAL_AT)
@@ -92,10 +95,9 @@ class Map:
             path, subdir=False, readonly=True, lock=False, readahead=True,
             max_dbs=len(layout.SORTED), create=False, max_spare_txns=2, **LMDB_ENGINE,
         )  # fmt: skip
-        self.databases = {name: self._open(name) for name in layout.SORTED}
-
-    def _open(self, name: str) -> object:
-        return self.environment.open_db(name.encode(), create=False)
+        self.databases: dict[str, Any] = {
+            name: self.environment.open_db(name.encode(), create=False) for name in layout.SORTED
+        }
 
     def get(self, name: str) -> memoryview | None:
         """Return a value as it lies in the file; it stays valid as long as this map."""
@@ -108,7 +110,9 @@ class Map:
         with self.environment.begin(db=self.databases[database]) as transaction:
             cursor = transaction.cursor()
             found = cursor.set_range(key)
-            if not (found and cursor.key() == key) and not (cursor.prev() if found else cursor.last()):
+            if not (found and cursor.key() == key) and not (
+                cursor.prev() if found else cursor.last()
+            ):
                 return None
             value: bytes = cursor.value()
             return value

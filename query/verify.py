@@ -81,7 +81,7 @@ def _damaged_tables(path: str) -> Iterator[str]:
     )  # fmt: skip
     with environment.begin(buffers=True) as transaction:
         try:
-            tables = json.loads(bytes(transaction.get(b"meta")))["tables"]
+            tables = json.loads(bytes(transaction.get(b"meta") or b""))["tables"]
         except (ValueError, KeyError, TypeError, lmdb.Error):
             yield "damaged meta"
             return

@@ -46,14 +46,14 @@ def naive_records(path: Path) -> Iterator[Record]:
     text = gzip.decompress(path.read_bytes())
     for block in re.split(rb"\n\n+", text):
         values: dict[str, str] = {}
-        countries = []
+        countries: list[str] = []
         for line in block.split(b"\n"):
             name, colon, value = line.partition(b":")
             if colon and name.strip() == name and not name.startswith((b"#", b"%")):
-                text = value.strip().decode("latin-1")
-                values.setdefault(name.decode().lower(), text)
+                shown = value.strip().decode("latin-1")
+                values.setdefault(name.decode().lower(), shown)
                 if name == b"country":
-                    countries += text.upper().split()[:1]
+                    countries += shown.upper().split()[:1]
         if "inetnum" in values:
             low, high = (ipaddress.IPv4Address(x.strip()) for x in values["inetnum"].split("-"))
             yield Record(
@@ -95,8 +95,7 @@ def test_every_published_lease_has_the_chain_of_a_brute_force_scan(
             assert answer.holder is not None
             block = ipaddress.IPv4Network(row["holder_block"])
             assert any(
-                record.first <= int(block[0]) and int(block[-1]) <= record.last
-                for record in wanted
+                record.first <= int(block[0]) and int(block[-1]) <= record.last for record in wanted
             )
 
 
