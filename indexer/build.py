@@ -28,13 +28,12 @@ from rirdex.query.errors import DumpError, Error
 from . import sources, writer
 from .assemble import Assembled, assemble
 from .blobs import train
+from .dialects import recognise
 from .pool import Task, keep_freed_memory, read_all
 from .rows import Rows, join
 from .rpsl import Batch
-from .scan import ATTRIBUTES
 from .sources import Source
 
-CLASSES: Final = frozenset(name.decode() for name in ATTRIBUTES if name)
 _TRAINING: Final = 2 << 20
 _SMALL: Final = 1 << 18  # bytes of dumps below which worker processes cost more than they save
 _HEADER_DATE = re.compile(rb"^[#%]\s*(\d{4})(\d\d)(\d\d)(?:\s|$)", re.MULTILINE)
@@ -92,11 +91,12 @@ def build(
     """
     begin = time.monotonic()
     keep_freed_memory()
+    own = frozenset(os.path.realpath(target + end) for end in ("", ".lock", ".building"))
     with writer.building(target) as path:
-        found, skipped, serials = recognise(paths, path)
+        found, skipped, serials = recognise(paths, path, own)
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))
-        reports = [Report(source.name, source.path, source.size) for source in found]
+        reports = [Report(source.name, source.place, source.size) for source in found]
         with writer.IndexFile(path) as file:
             dictionary = _dictionary(found)
             raw = writer.RawParts(file)
@@ -115,73 +115,6 @@ def build(
         target, reports, skipped, len(assembled.nets), len(assembled.objects), size,
         time.monotonic() - begin,
     )  # fmt: skip
-
-
-def recognise(
-    paths: Sequence[str], beside: str
-) -> tuple[list[Source], list[tuple[str, str]], dict[str, str]]:
-    """Find the sources in order, what was skipped and why, and the serials by registry.
-
-    A file that was named and is no dump is an error; in a folder it is skipped.
-    """
-    spooled = [path for path in paths if path == "-"]
-    files, missing = sources.find([path for path in paths if path != "-"])
-    if missing:
-        raise DumpError(missing[0], "there is no such file or folder")
-    found: list[Source] = []
-    skipped: list[tuple[str, str]] = []
-    serials: dict[str, str] = {}
-    for path, named in files:
-        name = os.path.basename(path)
-        if name.endswith(".CURRENTSERIAL"):
-            with open(path, "rb") as file:
-                serials[name.removesuffix(".CURRENTSERIAL")] = (
-                    file.read(32).decode("latin-1").strip()
-                )
-            continue
-        try:
-            dumps = [source for source in sources.members(path) if is_dump(source)]
-            if not dumps:
-                raise DumpError(path, "is no dump that rirdex can read")
-            found += dumps
-        except DumpError as error:
-            if named or not _no_dump(error):
-                raise
-            skipped.append((path, str(error).removeprefix(f"{path}: ")))
-    if spooled:
-        found.append(sources.spool_stdin(f"{beside}.stdin"))
-        if not is_dump(found[-1]):
-            raise DumpError("-", "standard input is no dump that rirdex can read")
-    if not found:
-        raise DumpError(paths[0] if paths else "-", "holds no dump: name files or folders with the "
-                        "registries' dumps")  # fmt: skip
-    return _in_order(found), skipped, serials
-
-
-def _no_dump(error: DumpError) -> bool:
-    """Say whether an error means "no dump", not "a broken one"."""
-    return "is no dump" in str(error) or "is empty" in str(error)
-
-
-def is_dump(source: Source) -> bool:
-    """Say whether a source's text begins like a dump."""
-    return sources.is_rpsl(sources.read_head(source), CLASSES)
-
-
-def _in_order(found: list[Source]) -> list[Source]:
-    """Sort sources by base name; where names are equal, by what the files hold."""
-    names = [source.name for source in found]
-
-    def key(source: Source) -> tuple[str, str]:
-        if names.count(source.name) == 1:
-            return source.name, ""
-        with open(source.path, "rb") as file:
-            digest = sha256()
-            while part := file.read(1 << 20):
-                digest.update(part)
-        return source.name, digest.hexdigest()
-
-    return sorted(found, key=key)
 
 
 def _least_size(found: list[Source]) -> int:

@@ -30,8 +30,8 @@ class Rows(NamedTuple):
 
     ``first``, ``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the
     IPv6 ranges as (row, first high, first low, last high, last low); ``number`` is where the raw
-    text lies; ``origin`` indexes ``origins``, ``registry`` indexes ``registries``. ``words`` are the
-    dictionaries by name; the codes of the rows are theirs.
+    text lies; ``origin`` indexes ``origins``, ``registry`` indexes ``registries``. ``words``
+    are the dictionaries by name; the codes of the rows are theirs.
     """
 
     kind: NDArray[np.int8]

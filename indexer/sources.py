@@ -17,8 +17,6 @@ import gzip
 import io
 import lzma
 import os
-import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -56,6 +54,11 @@ class Source(NamedTuple):
     name: str
     member: str | None
     size: int
+
+    @property
+    def place(self) -> str:
+        """Return what an error calls the source."""
+        return "standard input" if self.name == "-" else self.path
 
 
 class Counted(io.RawIOBase):
@@ -106,10 +109,12 @@ class _Zstd:
         return ready
 
 
-def find(paths: list[str]) -> tuple[list[tuple[str, bool]], list[str]]:
+def find(
+    paths: list[str], leave_out: frozenset[str] = frozenset()
+) -> tuple[list[tuple[str, bool]], list[str]]:
     """Return the files named and those in folders named, each with whether it was named itself.
 
-    The second list names what is missing.
+    ``leave_out`` are real paths that a walk passes over. The second list names what is missing.
     """
     found: list[tuple[str, bool]] = []
     missing = []
@@ -121,6 +126,7 @@ def find(paths: list[str]) -> tuple[list[tuple[str, bool]], list[str]]:
                     (os.path.join(folder, name), False)
                     for name in sorted(files)
                     if not name.startswith(".")
+                    and os.path.realpath(os.path.join(folder, name)) not in leave_out
                 ]
         elif os.path.exists(path):
             found.append((path, True))
@@ -133,7 +139,8 @@ def members(path: str) -> list[Source]:
     """Return the texts of a file: itself, or the files of a ZIP archive."""
     kind = compression(path)
     size = os.stat(path).st_size
-    name = os.path.basename(path)
+    # A name that is no UTF-8 goes into the metadata, which is.
+    name = os.fsencode(os.path.basename(path)).decode(errors="replace")
     if kind != "ZIP":
         return [Source(path, name, None, size)]
     try:
@@ -229,10 +236,10 @@ def read_exactly(source: Source, text: Readable, size: int) -> bytes:
             parts.append(part)
             size -= len(part)
     except EOFError:
-        raise DumpError(source.path, "is cut off: the compressed data ends early, "
+        raise DumpError(source.place, "is cut off: the compressed data ends early, "
                         "download it again") from None  # fmt: skip
     except (OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile) as error:
-        raise DumpError(source.path, f"is damaged: {error}, download it again") from None
+        raise DumpError(source.place, f"is damaged: {error}, download it again") from None
     return b"".join(parts)
 
 
@@ -241,23 +248,6 @@ def digest(source: Source, opened: Opened) -> str:
     while opened.counted.read(1 << 20):
         pass
     return opened.counted.digest.hexdigest()
-
-
-_CLASS_LINE = re.compile(rb"^([a-z][a-z0-9-]{1,40}):", re.IGNORECASE)
-
-
-def first_line(head: bytes) -> bytes:
-    """Return the first line of a text that is neither empty nor a comment."""
-    for line in head.split(b"\n"):
-        if line.strip() and line[:1] not in b"#%":
-            return line
-    return b""
-
-
-def is_rpsl(head: bytes, classes: frozenset[str]) -> bool:
-    """Say whether a text begins like an RPSL dump: its first attribute names a class."""
-    found = _CLASS_LINE.match(first_line(head))
-    return found is not None and found[1].decode().lower() in classes
 
 
 def read_head(source: Source) -> bytes:
@@ -355,11 +345,3 @@ def _skip_object(source: Source, text: Readable, tail: bytes) -> tuple[int, byte
         dropped += len(part)
         tail = part[-2:]
     return dropped, b""
-
-
-def spool_stdin(path: str) -> Source:
-    """Copy standard input to a file, so that it can be read like any other."""
-    with open(path, "wb") as file:
-        while part := sys.stdin.buffer.read(1 << 20):
-            file.write(part)
-    return Source(path, "-", None, os.stat(path).st_size)

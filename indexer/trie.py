@@ -8,8 +8,8 @@ the root, and one memory access answers most addresses; a small index stays smal
 IPv6: a root over 16 bits, nodes of 256 entries for 8 bits each, down to bit 64 of the address.
 A stretch in which few segments begin (at most `CROWD`), or that is cut below bit 64, is a
 bucket instead of a node: a run of segments to search by bisection. That bounds the memory by
-the number of segments whatever the addresses are. With k = -2 - entry, an even k is a node
-whose entries begin at k * 128, an odd k is bucket k >> 1.
+the number of segments whatever the addresses are. The entries of a node begin at -2 - entry, as
+in the IPv4 trie; an entry of `layout.BUCKETS` or below is bucket `layout.BUCKETS` - entry.
 """
 
 from __future__ import annotations
@@ -133,11 +133,11 @@ def build6(high: Words, low: Words, owners: Ints) -> Trie6:
         entries = owners[segment].astype(np.int32)
         deep = (inside > CROWD) & (shift > 0)
         few = np.flatnonzero((inside > 0) & ~deep)
-        entries[few] = -2 - (2 * (buckets + np.arange(len(few))) + 1)
+        entries[few] = layout.BUCKETS - (buckets + np.arange(len(few)))
         runs.append(np.stack([segment[few], behind[few]], axis=1).astype(np.uint32).ravel())
         buckets += len(few)
         nodes = np.flatnonzero(deep)
-        entries[nodes] = -2 - 2 * (base + np.arange(len(nodes)))
+        entries[nodes] = -2 - 256 * (base + np.arange(len(nodes)))
         base += len(nodes)
         levels.append(entries)
         children = (slots[nodes, None] << np.uint64(8)) + np.arange(256, dtype=np.uint64)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import json
 import os
 from collections.abc import Iterator
@@ -52,7 +53,8 @@ def building(target: str) -> Iterator[str]:
     try:
         if os.path.isdir(target):
             raise StoreError(target, "is a folder: name a file with -o")
-        _remove(path)
+        for leftover in (path, *glob.glob(f"{glob.escape(path)}.*")):
+            _remove(leftover)
         yield path
     except lmdb.Error as error:
         raise _write_error(target, error) from None
@@ -61,8 +63,8 @@ def building(target: str) -> Iterator[str]:
             raise
         raise _write_error(target, error) from None
     finally:
-        _remove(path)
-        _remove(f"{target}.lock")
+        for leftover in (path, *glob.glob(f"{glob.escape(path)}.*"), f"{target}.lock"):
+            _remove(leftover)
         os.close(lock)
 
 

@@ -63,7 +63,7 @@ def pack(address: Address) -> tuple[int, int]:
             return 4, address
         if 0 <= address < LIMIT[6]:
             return _unmapped(address)
-        raise AddressError(f"{address} is outside the IPv6 address space")
+        raise AddressError("the integer is outside the IPv6 address space")
     raise AddressError(
         f"{shown(address)} is no IP address: give text, int, bytes or ipaddress objects"
     )
@@ -86,7 +86,7 @@ def _hint(text: str) -> str:
     if len(parts) == 4 and all(part.isascii() and part.isdigit() for part in parts):
         if any(len(part) > 1 and part[0] == "0" for part in parts):
             return ": leading zeros are ambiguous, write the numbers without them"
-        if any(int(part) > 255 for part in parts):
+        if any(len(part) > 3 or int(part) > 255 for part in parts):
             return ": a number is larger than 255"
     if "%" in text:
         return ": leave out the zone behind '%'"
@@ -100,7 +100,7 @@ def span(query: object) -> Span | None:
     must be zero.
     """
     if isinstance(query, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
-        return _prefix(int(query.network_address), query.version, query.prefixlen, str(query))
+        return _read_prefix(str(query))
     if not isinstance(query, str):
         family, number = pack(query)  # type: ignore[arg-type]
         return Span(family, number, number, "address")
@@ -159,7 +159,7 @@ def _read_range(text: str) -> Span | None:
         low, high = pack(begin), pack(end)
     except AddressError:
         if looks_like_address(begin) and (looks_like_address(end) or not end):
-            raise
+            raise AddressError(f"{shown(text)} is no range: an end is no IP address") from None
         return None
     if low[0] != high[0]:
         raise AddressError(f"{shown(text)} is no range: one end is IPv4, the other IPv6")

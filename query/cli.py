@@ -7,15 +7,18 @@ failed, 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from io import TextIOWrapper
 from typing import Any, NoReturn, TypeVar
 
 import click
 
 from . import render
-from .errors import AddressError, DumpError, Error, StoreError
+from .errors import AddressError, Error, StoreError
 from .index import default_path, open_index
 
 NO_MATCH, USAGE, NO_INDEX, FAILED, INTERRUPTED = 1, 2, 3, 5, 130
@@ -63,12 +66,15 @@ def _index_option(command: Command) -> Command:
 
 
 def _write(lines: Iterable[str]) -> None:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
     for line in lines:
         sys.stdout.write(line + "\n")
 
 
 def _complain(message: object) -> None:
-    sys.stderr.write(f"rirdex: {render.clean(str(message))}\n")
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stderr.write(f"rirdex: {render.clean(str(message))}\n")
 
 
 @cli.command(
@@ -211,24 +217,25 @@ def verify(path: str | None) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        if not arguments:
-            sys.stderr.write(cli.get_help(click.Context(cli, info_name="rirdex")) + "\n")
-            return USAGE
-        code = cli.main(list(arguments), prog_name="rirdex", standalone_mode=False)
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        code = _invoke(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone: so does what is left in the buffer, silently.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except AddressError as error:
         _complain(error)
@@ -236,12 +243,27 @@ def run(arguments: Sequence[str]) -> int:
     except StoreError as error:
         _complain(error)
         return FAILED if arguments[0] == "build" else NO_INDEX
-    except DumpError as error:
-        _complain(error)
-        return FAILED
     except (Error, OSError, MemoryError) as error:
-        _complain(error or type(error).__name__)
+        _drop_output()
+        _complain(error if str(error) else type(error).__name__)
         return FAILED
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    if not arguments:
+        click.echo(cli.get_help(click.Context(cli, info_name="rirdex")), err=True)
+        return USAGE
+    # Not `cli.main`, which has an exit code of its own for a closed pipe.
+    with cli.make_context("rirdex", list(arguments)) as context:
+        code = cli.invoke(context)
+    return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Send what is left in the buffer nowhere: its reader has gone, or its disk is full."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
 
 
 def main() -> NoReturn:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 from . import layout
 from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, shown, span
 from .errors import AddressError, StoreError
+from .layout import BUCKETS
 from .model import Answer, HandleAnswer, Net, Object
-from .raw import RawObjects
 from .store import Store
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Query = Address | Network
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 def default_path() -> str:
@@ -56,7 +57,6 @@ class Index:
     def __init__(self, path: str | PathLike[str]) -> None:
         self._store = Store(path)
         self._tables = self._store.tables
-        self._raw: RawObjects | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -98,15 +98,6 @@ class Index:
         """Return the metadata: versions, sources with counts and rejects, sizes of the tables."""
         return self._store.meta
 
-    @property
-    def raw_objects(self) -> RawObjects:
-        """Return the reader of raw texts."""
-        if self._raw is None:
-            self._raw = RawObjects(self._store)
-        elif self._store.closed:
-            raise StoreError(self.path, "index is closed")
-        return self._raw
-
     # -- one address --------------------------------------------------------------------------
 
     def match(self, address: Address) -> int | None:
@@ -137,8 +128,9 @@ class Index:
 
     def _piece(self, family: int, number: int) -> int:
         """Return the piece that answers for an address, -1 for none."""
-        if family == 6:
-            return self._piece6(number >> 64, number & 0xFFFFFFFFFFFFFFFF)
+        return self._piece4(number) if family == 4 else self._piece6(number.to_bytes(16, "big"))
+
+    def _piece4(self, number: int) -> int:
         tables = self._tables
         piece: int = tables.trie4_root[number >> tables.shift4]
         for shift, mask in tables.levels4 if piece < -1 else ():
@@ -149,38 +141,36 @@ class Index:
 
     def _piece6_text(self, address: str) -> int:
         try:
-            high, low = PAIR(inet_pton(AF_INET6, address))
+            return self._piece6(inet_pton(AF_INET6, address))
         except (OSError, ValueError):
             pack(address)
             raise
-        if not high and low >> 32 == 0xFFFF:
-            return self._piece(4, low & 0xFFFFFFFF)
-        return self._piece6(high, low)
 
-    def _piece6(self, high: int, low: int) -> int:
+    def _piece6(self, packed: bytes) -> int:
+        """Return the piece that answers for a packed IPv6 address, -1 for none."""
         tables = self._tables
-        piece: int = tables.trie6_root[high >> 48]
+        slot = packed[0] << 8 | packed[1]
+        if not slot and packed.startswith(_MAPPED):
+            return self._piece4(WORD(packed[12:])[0])
+        piece: int = tables.trie6_root[slot]
         if piece >= -1:
             return piece
         nodes = tables.trie6_nodes
-        shift = 48
-        while piece < -1:
-            at = -2 - piece
-            if at & 1:
-                return self._bucket6(at, high, low)
-            shift -= 8
-            piece = nodes[(at << 7) + (high >> shift & 255)]
-        return piece
-
-    def _bucket6(self, bucket: int, high: int, low: int) -> int:
-        """Search the run of segments of a bucket, whose index is ``bucket >> 1``."""
-        tables = self._tables
-        first, behind = tables.trie6_buckets[bucket - 1], tables.trie6_buckets[bucket]
-        highs = tables.trie6_hi
+        for byte in packed[2:8]:
+            if piece <= BUCKETS:
+                break
+            piece = nodes[byte - 2 - piece]
+            if piece >= -1:
+                return piece
+        # A bucket: search the run of segments for the last that begins at or before the address.
+        bucket = 2 * (BUCKETS - piece)
+        first, behind = tables.trie6_buckets[bucket], tables.trie6_buckets[bucket + 1]
+        high, low = PAIR(packed)
+        highs, lows = tables.trie6_hi, tables.trie6_lo
         place = bisect_right(highs, high, first, behind) - 1
-        if highs[place] == high and place >= first:
+        if lows[place] > low and highs[place] == high:
             begin = bisect_left(highs, high, first, place + 1)
-            place = bisect_right(tables.trie6_lo, low, begin, place + 1) - 1
+            place = bisect_right(lows, low, begin, place + 1) - 1
         return tables.trie6_piece[place]  # type: ignore[no-any-return]
 
     def lookup(self, query: Query) -> Answer:
@@ -240,14 +230,14 @@ class Index:
         """Return a net by its id. Raises IndexError."""
         if not 0 <= net < self._tables.nets:
             raise IndexError(f"net {net}: the index holds the nets 0 to {self._tables.nets - 1}")
-        return Net(self, self._tables, net, net)
+        return Net(self._tables, net, net)
 
     def objects(
         self, key: str, kind: str | None = None, registry: str | None = None
     ) -> list[Object]:
         """Return the objects under a key, without regard to case, in the order of their classes."""
         rows = self._store.find("handles", layout.sort_key(key.strip()))
-        found = [Object(self, self._tables, row) for row in rows]
+        found = [Object(self._tables, row) for row in rows]
         return [
             item
             for item in found
@@ -315,9 +305,7 @@ class Index:
         highs, count = tables.net_first6_hi, tables.nets - tables.nets4
         begin = bisect_left(highs, bounds.first >> 64)
         end = bisect_right(highs, bounds.last >> 64, begin, count)
-        rows = (
-            Net(self, tables, tables.nets4 + row, tables.nets4 + row) for row in range(begin, end)
-        )
+        rows = (Net(tables, tables.nets4 + row, tables.nets4 + row) for row in range(begin, end))
         return [
             net.id for net in rows if bounds.first <= net.bounds[0] and net.bounds[1] <= bounds.last
         ]

@@ -118,6 +118,9 @@ CLASSES: Final = (
 REGISTRIES: Final = ("RIPE", "APNIC", "AFRINIC", "LACNIC", "ARIN")
 
 
+BUCKETS: Final = -(1 << 30)  # entries of the IPv6 trie from here down are buckets
+
+
 def levels(strides: tuple[int, ...]) -> tuple[int, tuple[tuple[int, int], ...]]:
     """Return the shift of the root's index, and (shift, mask) for each level of nodes below."""
     shift = 32 - strides[0]
@@ -130,7 +133,7 @@ def levels(strides: tuple[int, ...]) -> tuple[int, tuple[tuple[int, int], ...]]:
 
 def sort_key(text: str) -> bytes:
     """Return the key under which LMDB finds a handle or name, case folded, at most 255 bytes."""
-    key = text.upper().encode()
+    key = text.upper().encode("utf-8", "surrogateescape")
     if len(key) <= LONGEST_KEY:
         return key
     from hashlib import blake2b

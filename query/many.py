@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from .addresses import pack
 from .errors import AddressError
+from .layout import BUCKETS
 from .quads import read_quads
 
 if TYPE_CHECKING:
     from .index import Index
 
 Pieces = NDArray[np.int32]
+_MAPPED = np.frombuffer(bytes(10) + b"\xff\xff", np.uint8)
 _SLICE: Final = 1 << 16  # addresses at a time, so that the work stays in the cache
 
 
@@ -66,47 +68,39 @@ def _pieces4(index: Index, addresses: NDArray[np.uint32]) -> Pieces:
 
 
 def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
-    words = np.ascontiguousarray(addresses).view(">u8").astype(np.uint64)
-    high, low = words[:, 0], words[:, 1]
-    pieces = _pieces6(index, high, low)
-    mapped = np.flatnonzero((high == 0) & (low >> np.uint64(32) == 0xFFFF))
-    if len(mapped):
-        pieces[mapped] = _pieces4(index, low[mapped].astype(np.uint32))
-    return pieces
-
-
-def _pieces6(index: Index, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Pieces:
+    """Match packed IPv6 addresses, (n, 16) uint8."""
     tables = index._tables
-    shift = 48
-    pieces = np.frombuffer(tables.trie6_root, np.int32).take(
-        (high >> np.uint64(48)).astype(np.intp)
-    )
+    columns = np.ascontiguousarray(addresses.T[:8]).astype(np.int32)
+    pieces: Pieces = np.frombuffer(tables.trie6_root, np.int32).take(columns[0] << 8 | columns[1])
     nodes = np.frombuffer(tables.trie6_nodes, np.int32)
     rest = np.flatnonzero(pieces < -1)
-    while len(rest):
-        at = -2 - pieces[rest]
-        bucket = (at & 1).astype(bool)
-        if bucket.any():
-            rows = rest[bucket]
-            pieces[rows] = _search(tables, at[bucket], high[rows], low[rows])
-            rest, at = rest[~bucket], at[~bucket]
-        shift -= 8
-        slot = (high[rest] >> np.uint64(max(shift, 0)) & np.uint64(255)).astype(np.intp)
-        found = nodes.take((at.astype(np.intp) << 7) + slot)
+    for level in range(2, 8):
+        rest = rest[pieces[rest] > BUCKETS]
+        if not len(rest):
+            break
+        found = nodes.take(columns[level][rest] - 2 - pieces[rest])
         pieces[rest] = found
         rest = rest[found < -1]
+    crowded = np.flatnonzero(pieces <= BUCKETS)
+    if len(crowded):
+        pieces[crowded] = _search(tables, BUCKETS - pieces[crowded], addresses[crowded])
+    mapped = np.flatnonzero((columns[0] == 0) & (columns[1] == 0))
+    mapped = mapped[(addresses[mapped, :12] == _MAPPED).all(axis=1)]
+    if len(mapped):
+        inner = np.ascontiguousarray(addresses[mapped, 12:]).view(">u4").ravel()
+        pieces[mapped] = _pieces4(index, inner.astype(np.uint32))
     return pieces
 
 
-def _search(
-    tables: Any, buckets: Pieces, high: NDArray[np.uint64], low: NDArray[np.uint64]
-) -> Pieces:
+def _search(tables: Any, buckets: Pieces, addresses: NDArray[np.uint8]) -> Pieces:
     """Bisect each address's bucket: the last segment that begins at or before the address."""
     runs = np.frombuffer(tables.trie6_buckets, np.uint32)
     highs = np.frombuffer(tables.trie6_hi, np.uint64)
     lows = np.frombuffer(tables.trie6_lo, np.uint64)
-    left = runs[buckets - 1].astype(np.intp)
-    right = runs[buckets].astype(np.intp)
+    words = np.ascontiguousarray(addresses).view(">u8").astype(np.uint64)
+    high, low = words[:, 0], words[:, 1]
+    left = runs[2 * buckets].astype(np.intp)
+    right = runs[2 * buckets + 1].astype(np.intp)
     while True:
         middle = (left + right) >> 1
         open_rows = middle > left

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import layout
 from .addresses import Span, address_object, format_prefixes, format_range
+from .raw import raw_offset, raw_text
 from .rpsl import attributes, text_of
 
 if TYPE_CHECKING:
@@ -94,10 +95,9 @@ class Net:
     what is missing is None or ().
     """
 
-    __slots__ = ("_id", "_index", "_piece", "_tables")
+    __slots__ = ("_id", "_piece", "_tables")
 
-    def __init__(self, index: Index, tables: Tables, net: int, piece: int) -> None:
-        self._index = index
+    def __init__(self, tables: Tables, net: int, piece: int) -> None:
         self._tables = tables
         self._id = net
         self._piece = piece
@@ -219,7 +219,7 @@ class Net:
     @property
     def raw(self) -> bytes:
         """Return the object's text as it stands in its dump."""
-        return self._index.raw_objects.text(self._tables.net_object[self._id])
+        return raw_text(self._tables, self._tables.net_object[self._id])
 
     @property
     def text(self) -> str:
@@ -229,7 +229,7 @@ class Net:
     @property
     def dump(self) -> Json:
         """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
-        return _dump(self._index, self._origin, self._tables.net_object[self._id])
+        return _dump(self._tables, self._origin, self._tables.net_object[self._id])
 
     @property
     def party(self) -> Party:
@@ -269,21 +269,20 @@ class Net:
         return f"<Net {self._id} {self.key} {self.netname} {self.status}>"
 
 
-def _dump(index: Index, origin: Json, number: int) -> Json:
-    source = index.meta["sources"][origin["file"]]
+def _dump(tables: Tables, origin: Json, number: int) -> Json:
+    source = tables.store.meta["sources"][origin["file"]]
     return {
         "file": source["name"], "date": source["date"], "sha256": source["sha256"],
-        "offset": index.raw_objects.offset(number),
+        "offset": raw_offset(tables, number),
     }  # fmt: skip
 
 
 class Object:
     """Describe an object that is no net: an organisation, role, person, irt, mntner, ..."""
 
-    __slots__ = ("_id", "_index", "_tables")
+    __slots__ = ("_id", "_tables")
 
-    def __init__(self, index: Index, tables: Tables, row: int) -> None:
-        self._index = index
+    def __init__(self, tables: Tables, row: int) -> None:
         self._tables = tables
         self._id = row
 
@@ -334,7 +333,7 @@ class Object:
     @property
     def raw(self) -> bytes:
         """Return the object's text as it stands in its dump."""
-        return self._index.raw_objects.text(self._tables.object_object[self._id])
+        return raw_text(self._tables, self._tables.object_object[self._id])
 
     @property
     def text(self) -> str:
@@ -344,7 +343,7 @@ class Object:
     @property
     def dump(self) -> Json:
         """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
-        return _dump(self._index, self._origin, self._tables.object_object[self._id])
+        return _dump(self._tables, self._origin, self._tables.object_object[self._id])
 
     def to_dict(self, explain: bool = False) -> Json:
         """Return the object as in the JSON of an answer."""
@@ -415,12 +414,12 @@ class Answer:
         return chain
 
     def _walk(self) -> tuple[Net, ...]:
-        index, tables, piece = self._index, self._tables, self._piece
+        tables, piece = self._tables, self._piece
         above, count = tables.piece_above, tables.nets
         nets = []
         while piece >= 0:
             net = piece if piece < count else tables.piece_net[piece - count]
-            nets.append(Net(index, tables, net, piece))
+            nets.append(Net(tables, net, piece))
             piece = above[piece]
         if type(self._span) is not int:
             nets = self._containing(nets)

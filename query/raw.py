@@ -10,80 +10,73 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import zstandard
 
 from . import layout
 from .errors import Damaged
-from .store import Store
 
-HEADER: Final = Struct(f"<Q{layout.BLOCK}I{layout.BLOCK}I")
+if TYPE_CHECKING:
+    from .store import Tables
+
+_HEADER: Final = Struct(f"<Q{layout.BLOCK}I{layout.BLOCK}I")
 _KEPT: Final = 64
 
 
-class RawObjects:
-    """Give the raw text and the place in its dump of every object, by its number."""
+class Blocks(threading.local):
+    """Keep, for each thread, a decompressor and the last blocks it unpacked."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._at = store.table("raw.at")
-        dictionary = bytes(store.raw("raw.dictionary"))
-        self._dictionary = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
-        self._parts: dict[int, memoryview] = {}
-        self._local = threading.local()
+    def __init__(self, dictionary: bytes) -> None:
+        data = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+        self.reader = zstandard.ZstdDecompressor(dict_data=data)
+        self.kept: OrderedDict[int, bytes] = OrderedDict()
 
-    def text(self, number: int) -> bytes:
-        """Return an object's text as it stands in its dump."""
-        start, length = self._place(number)
-        block = self._block(number // layout.BLOCK)
-        return block[start : start + length]
 
-    def offset(self, number: int) -> int:
-        """Return where an object begins in its file's uncompressed text, in bytes."""
-        base, *rest = HEADER.unpack_from(self._block(number // layout.BLOCK))
-        slot = number % layout.BLOCK
-        return int(base + sum(rest[:slot]) + sum(rest[layout.BLOCK : layout.BLOCK + slot]))
+def raw_text(tables: Tables, number: int) -> bytes:
+    """Return the text of object ``number`` as it stands in its dump."""
+    block = _block(tables, number // layout.BLOCK)
+    _, *rest = _HEADER.unpack_from(block)
+    lengths, gaps = rest[: layout.BLOCK], rest[layout.BLOCK :]
+    slot = number % layout.BLOCK
+    start = _HEADER.size + sum(lengths[:slot])
+    if len(block) > _HEADER.size + sum(lengths):
+        start += sum(gaps[:slot])
+    return block[start : start + lengths[slot]]
 
-    def _place(self, number: int) -> tuple[int, int]:
-        block = self._block(number // layout.BLOCK)
-        _, *rest = HEADER.unpack_from(block)
-        lengths, gaps = rest[: layout.BLOCK], rest[layout.BLOCK :]
-        slot = number % layout.BLOCK
-        start = HEADER.size + sum(lengths[:slot])
-        if len(block) > HEADER.size + sum(lengths):
-            start += sum(gaps[:slot])
-        return start, lengths[slot]
 
-    def _block(self, block: int) -> bytes:
-        cache: OrderedDict[int, bytes] | None = getattr(self._local, "cache", None)
-        if cache is None:
-            cache = self._local.cache = OrderedDict()
-            self._local.reader = zstandard.ZstdDecompressor(dict_data=self._dictionary)
-        found = cache.get(block)
-        if found is None:
-            try:
-                found = self._local.reader.decompress(
-                    self._packed(self._at[block], self._at[block + 1])
-                )
-            except zstandard.ZstdError as error:
-                raise Damaged(
-                    self._store.path, f"object block {block} is damaged ({error}): rebuild it"
-                ) from None
-            cache[block] = found
-            if len(cache) > _KEPT:
-                cache.popitem(last=False)
-        return found
+def raw_offset(tables: Tables, number: int) -> int:
+    """Return where an object begins in its file's uncompressed text, in bytes."""
+    base, *rest = _HEADER.unpack_from(_block(tables, number // layout.BLOCK))
+    slot = number % layout.BLOCK
+    return int(base + sum(rest[:slot]) + sum(rest[layout.BLOCK : layout.BLOCK + slot]))
 
-    def _packed(self, start: int, end: int) -> bytes:
-        part, place = divmod(start, layout.PART)
-        size = end - start
-        piece = bytes(self._part(part)[place : place + size])
-        if len(piece) < size:
-            piece += bytes(self._part(part + 1)[: size - len(piece)])
-        return piece
 
-    def _part(self, part: int) -> memoryview:
-        if part not in self._parts:
-            self._parts[part] = self._store.raw(f"raw.{part}")
-        return self._parts[part]
+def _block(tables: Tables, block: int) -> bytes:
+    tables.store.check_open()
+    blocks = tables.blocks
+    if blocks is None:
+        blocks = tables.blocks = Blocks(bytes(tables.store.raw("raw.dictionary")))
+    found = blocks.kept.get(block)
+    if found is None:
+        packed = _packed(tables, tables.raw_at[block], tables.raw_at[block + 1])
+        try:
+            found = blocks.reader.decompress(packed)
+        except zstandard.ZstdError as error:
+            raise Damaged(
+                tables.store.path, f"object block {block} is damaged ({error}): rebuild it"
+            ) from None
+        blocks.kept[block] = found
+        if len(blocks.kept) > _KEPT:
+            blocks.kept.popitem(last=False)
+    return found
+
+
+def _packed(tables: Tables, start: int, end: int) -> bytes:
+    """Return bytes of the compressed blocks, which go on from one part to the next."""
+    part, place = divmod(start, layout.PART)
+    piece = bytes(tables.store.raw(f"raw.{part}")[place : place + end - start])
+    if len(piece) < end - start:
+        rest = end - start - len(piece)
+        piece += bytes(tables.store.raw(f"raw.{part + 1}")[:rest])
+    return piece

@@ -32,12 +32,14 @@ _SHOWN_MORE = 50
 
 def clean(text: str) -> str:
     """Replace control characters and direction marks in one line of text."""
-    return text if text.isprintable() and text.isascii() else text.translate(_UNSAFE)
+    if text.isprintable() and text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode().translate(_UNSAFE)
 
 
 def clean_lines(text: str) -> str:
     """Replace control characters and direction marks, but keep line feeds and tabs."""
-    return text.translate(_UNSAFE_IN_LINES)
+    return text.encode("utf-8", "replace").decode().translate(_UNSAFE_IN_LINES)
 
 
 def _cleaned(value: Any) -> Any:

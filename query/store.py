@@ -20,12 +20,15 @@ import weakref
 from collections.abc import Iterator
 from hashlib import sha256
 from os import PathLike
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import lmdb
 
 from . import layout
 from .errors import Damaged, NoIndex, StoreError, WrongVersion
+
+if TYPE_CHECKING:
+    from .raw import Blocks
 
 _MAPS: weakref.WeakValueDictionary[tuple[int, int, bytes], Map] = weakref.WeakValueDictionary()
 _LOCK = threading.Lock()
@@ -131,10 +134,11 @@ def open_map(path: str) -> tuple[Map, Seal]:
             return shared, seal
     except FileNotFoundError:
         raise NoIndex(path, "there is no index: build one with `rirdex build`") from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise StoreError(path, f"the index cannot be read: {error.strerror}") from None
     except lmdb.Error as error:
         raise Damaged(path, f"the index cannot be opened ({error}): rebuild it") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(path, f"the index cannot be read: {reason}") from None
 
 
 class Tables:
@@ -149,6 +153,7 @@ class Tables:
         self.store = store
         self.nets: int = store.meta["counts"]["nets"]
         self.nets4: int = store.meta["counts"]["nets4"]
+        self.blocks: Blocks | None = None
         self.shift4, self.levels4 = layout.levels(tuple(store.meta["strides"]))
 
     def __getattr__(self, name: str) -> Any:
@@ -191,10 +196,14 @@ class Store:
         """Return the build id as text."""
         return self.seal.build_id.hex()
 
-    def raw(self, name: str) -> memoryview:
-        """Return a table's bytes without the padding."""
+    def check_open(self) -> None:
+        """Raise `StoreError` when the index is closed."""
         if self.closed:
             raise StoreError(self.path, "index is closed")
+
+    def raw(self, name: str) -> memoryview:
+        """Return a table's bytes without the padding."""
+        self.check_open()
         value = self._map.get(name)
         size = self.meta["tables"].get(name, {}).get("size")
         if value is None or size is None:
@@ -207,8 +216,7 @@ class Store:
 
     def find(self, database: str, key: bytes) -> list[int]:
         """Return the ids under a key of one of the `layout.SORTED` databases, ascending."""
-        if self.closed:
-            raise StoreError(self.path, "index is closed")
+        self.check_open()
         row = self._map.row_before(database, key) if key else None
         return layout.ids_in_row(row, key) if row else []
 

@@ -38,7 +38,8 @@ def verify(path: str) -> list[str]:
         raise NoIndex(path, "there is no index: build one with `rirdex build`") from None
     except OSError as error:
         raise StoreError(path, f"the index cannot be read: {error.strerror}") from None
-    command = [sys.executable, "-m", "rirdex.query.verify", path]
+    # -P: no code from the folder the command happens to be called in.
+    command = [sys.executable, "-P", "-m", "rirdex.query.verify", path]
     limit = 60 + size / _BYTES_PER_SECOND
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)

@@ -31,7 +31,7 @@ from rirdex.indexer.build import build
 from rirdex.indexer.hierarchy import Forest, TooManyCrossings, compress, nest, nesting_order
 from rirdex.indexer.trie import flatten
 from rirdex.query import open_index
-from rirdex.query.errors import Error
+from rirdex.query.errors import AddressError, Error
 from rirdex.query.index import Index
 
 _MANY = settings(max_examples=150, deadline=None)
@@ -344,6 +344,21 @@ def test_a_crowded_index_gives_the_chains_of_the_oracle(
     build([str(dump)], str(tmp_path / "index"), processes=0)
     with open_index(tmp_path / "index") as index:
         check(index, list(nets.values()), [])
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0 x", "10.0.0.0.", "10.0.0.0/8", "10.0.0.1\n10.0.0.2", ""]
+)
+def test_many_texts_are_read_as_strictly_as_one(text: str, tmp_path: Path) -> None:
+    dump = tmp_path / "test.db"
+    dump.write_text(Written(4, 0x0A000000, 0x0AFFFFFF, 2, "").text)
+    build([str(dump)], str(tmp_path / "index"), processes=0)
+    with open_index(tmp_path / "index") as index:
+        with pytest.raises(AddressError):
+            index.match(text)
+        with pytest.raises(AddressError) as caught:
+            index.match_many(["10.0.0.1", text, "10.0.0.2"])
+        assert caught.value.position == 1
 
 
 def test_a_net_above_a_registry_block_answers_for_it(tmp_path: Path) -> None:

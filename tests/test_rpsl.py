@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracles import CLASSES, COUNTED, Parsed, dumps, parse
@@ -18,6 +17,8 @@ from rirdex.indexer import blobs
 from rirdex.indexer.intern import texts_of
 from rirdex.indexer.rpsl import LATIN, MORE_DESCR, NARROW, OF_REGISTRY, Batch, read_chunk
 from rirdex.query import layout
+from rirdex.query.raw import Blocks, raw_offset, raw_text
+from rirdex.query.store import Tables
 
 NAMED_BY = {
     "organisation": "org-name", "role": "role", "person": "person", "aut-num": "as-name",
@@ -166,23 +167,29 @@ def rows_of(batch: Batch) -> list[Row]:
     return rows
 
 
+class Shelf:
+    """Give `raw_text` the tables it reads, out of the blocks of one batch."""
+
+    path = "shelf"
+
+    def __init__(self, batch: Batch, dictionary: bytes) -> None:
+        self.raw_at: list[int] = np.cumsum([0, *batch.blocks.sizes]).tolist()
+        self.values = {"raw.dictionary": dictionary, "raw.0": batch.blocks.data}
+        self.blocks: Blocks | None = None
+        self.store = self
+
+    def check_open(self) -> None:
+        """Say that the shelf is open."""
+
+    def raw(self, name: str) -> memoryview:
+        """Return the dictionary or the blocks."""
+        return memoryview(self.values[name])
+
+
 def raw_of(batch: Batch, dictionary: bytes = b"") -> list[tuple[int, bytes]]:
-    """Return the offset and text of every object in the compressed blocks of a batch."""
-    data = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
-    found, at = [], 0
-    for size in batch.blocks.sizes.tolist():
-        packed = batch.blocks.data[at : at + size]
-        block = zstandard.ZstdDecompressor(dict_data=data).decompress(packed)
-        at += size
-        header = np.frombuffer(block, blobs.HEADER, 1)[0]
-        offset, place = int(header["base"]), blobs.HEADER.itemsize
-        for length, gap in zip(header["length"].tolist(), header["gap"].tolist(), strict=True):
-            if length:
-                found.append((offset, block[place : place + length]))
-            offset, place = offset + length + gap, place + length
-        assert place == len(block)
-    assert at == len(batch.blocks.data)
-    return found
+    """Return the offset and text of every object, as an index reads them out of its blocks."""
+    tables = cast("Tables", Shelf(batch, dictionary))
+    return [(raw_offset(tables, k), raw_text(tables, k)) for k in range(len(batch.kind))]
 
 
 def compare(text: bytes, base: int = 0) -> None:
@@ -427,6 +434,19 @@ DICTIONARY = blobs.train(
      for k in range(256)]
     * 4
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("gap", [1, 3, 62, 63, 64, 65, 200, 5000])
+@pytest.mark.parametrize("count", [1, 2, layout.BLOCK, layout.BLOCK + 1, 3 * layout.BLOCK])
+def test_raw_texts_come_back_however_far_apart_objects_lie(gap: int, count: int) -> None:
+    texts = [NET + b"netname: N%d" % k for k in range(count)]
+    between = b"\n\n# " + b"x" * gap + b"\n\n"
+    text = (between if gap > 3 else b"\n\n").join(texts)
+    found = raw_of(read_chunk(text, 3, b""))
+    assert [item for _, item in found] == texts
+    step = len(between if gap > 3 else b"\n\n")
+    starts = np.cumsum([0, *(len(item) + step for item in texts[:-1])])
+    assert [offset - 3 for offset, _ in found] == starts.tolist()
 
 
 def test_the_dictionary_is_one() -> None:

@@ -544,7 +544,6 @@ USES: dict[str, Callable[[Index], object]] = {
     "object": lambda index: index.object(HANDLE),
     "object that is a net": lambda index: index.object("240.10.33.0/24"),
     "objects": lambda index: index.objects(HANDLE),
-    "raw_objects": lambda index: index.raw_objects.text(0),
 }
 MEMBERS: dict[str, Callable[[Net], object]] = {
     name: methodcaller("__getattribute__", name)

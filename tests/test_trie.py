@@ -197,6 +197,13 @@ def test_neighbours_that_pass_on_to_one_owner_are_one_segment() -> None:
     assert (begins.tolist(), owners.tolist()) == ([0, 40, 50, 100], [7, 9, 7, -1])
 
 
+def test_only_slots_in_which_something_begins_need_a_node() -> None:
+    whole = [(k << 16, (k + 1 << 16) - 1) for k in range(0, 90, 3)]
+    assert len(check4(whole, []).nodes) == 0
+    inside = [(first, last - 1) for first, last in whole]
+    assert len(check4(inside, []).nodes) == 30 * sum(1 << n for n in layout.STRIDES_SMALL[1:])
+
+
 @pytest.mark.parametrize("crowd", [2, 4, 16])
 def test_a_stretch_with_few_segments_is_a_bucket_and_a_crowded_one_a_node(
     crowd: int, monkeypatch: pytest.MonkeyPatch
