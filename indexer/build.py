@@ -107,8 +107,8 @@ def build(
             _date(reports, rows, snapshot, serials)
             assembled = _assemble(rows, file, path, target)
             _count_duplicates(reports, rows, assembled)
-            file.finish(_meta(reports, skipped, rows.origins, assembled))
-        writer.seal(path, _build_id(reports, snapshot, strict))
+            meta = file.finish(_meta(reports, skipped, rows.origins, assembled))
+        writer.seal(path, _build_id(reports, snapshot, strict), meta)
         size = os.stat(path).st_size
         writer.swap_in(path, target)
     return Summary(

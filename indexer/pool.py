@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Final, NamedTuple, cast
 
+from rirdex.query.errors import Error
+
 from .rpsl import Batch, read_chunk
 from .sources import CHUNK
 
@@ -31,8 +33,11 @@ class Task(NamedTuple):
     text: bytes
 
 
-class Failed(RuntimeError):
+class Failed(Error):
     """Say that a worker died or met an error that is no fault of the data."""
+
+
+_DIED: Final = "a reading process was killed: is there too little memory? Try --jobs 0"
 
 
 def read_all(tasks: Iterable[Task], dictionary: bytes, workers: int) -> Iterator[Batch]:
@@ -76,12 +81,15 @@ def _dispatch(tasks: Iterable[Task], pipes: list[Connection], memory: mmap.mmap)
             waiting -= _receive(pipes, free, ready)
         pipe, slot = free.pop()
         length = len(task.text)
-        if length <= CHUNK:
-            at = (pipe * _SLOTS + slot) * CHUNK
+        at = (pipe * _SLOTS + slot) * CHUNK
+        fits = length <= CHUNK
+        if fits:
             memory[at : at + length] = task.text
-            pipes[pipe].send((number, slot, at, length, task.offset, None))
-        else:
-            pipes[pipe].send((number, slot, 0, length, task.offset, task.text))
+        try:
+            text = None if fits else task.text
+            pipes[pipe].send((number, slot, at, length, task.offset, text))
+        except OSError:
+            raise Failed(_DIED) from None
         waiting += 1
         while yielded in ready:
             yield ready.pop(yielded)
@@ -100,7 +108,7 @@ def _receive(pipes: list[Connection], free: list[tuple[int, int]], ready: dict[i
         try:
             number, slot, batch, fault = pipe.recv()
         except (EOFError, OSError):
-            raise Failed("a reading process was killed (out of memory?)") from None
+            raise Failed(_DIED) from None
         if fault:
             raise Failed(fault)
         ready[number] = batch

@@ -98,10 +98,14 @@ class Batch(NamedTuple):
 
 
 class Values(NamedTuple):
-    """Hold the wanted values of a chunk as spans of a text; rows are objects of the chunk."""
+    """Hold the wanted values of a chunk as spans of a text; rows are objects of the chunk.
+
+    ``lead`` marks the values of the attributes with which objects begin.
+    """
 
     text: Bytes
     row: Ints
+    lead: Flags
     key: NDArray[np.uint8]
     start: Ints
     end: Ints
@@ -215,7 +219,9 @@ def _values(scanned: Scan, foreign: Flags) -> Values:
         end[k] = base + len(aside)
     full = start < end
     text = padded(scanned.text, aside)
-    return Values(text, scanned.line_object[line[full]], key[full], start[full], end[full])
+    row = scanned.line_object[line[full]]
+    lead = scanned.object_line[row] == line[full]
+    return Values(text, row, lead, key[full], start[full], end[full])
 
 
 def utf8(value: bytes) -> bytes:
@@ -233,8 +239,7 @@ def _ranges(
     """Read the range of every net, the common form at once and the others one by one."""
     first = np.full(len(kind), -1, np.int64)
     last = np.full(len(kind), -1, np.int64)
-    found = values.first_of("inetnum", "inet6num")
-    found = found[kind[values.row[found]] == _NET]
+    found = np.flatnonzero(values.lead & (kind[values.row] == _NET))
     narrow = found[values.key[found] == CODE["inetnum"]]
     low, high, good = read_ranges(values.text, values.start[narrow], values.end[narrow])
     first[values.row[narrow[good]]] = low[good]
@@ -273,13 +278,11 @@ def _prefix6(value: bytes) -> tuple[int, int, int] | None:
 
 def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> Column:
     """Return the primary keys of the objects that are no nets, upper-cased."""
-    lead = [name for name in layout.CLASSES if name not in ("net", "role", "person")]
-    first = values.first_of(*lead)
     nic = values.first_of("nic-hdl")
     person = np.isin(kind, [layout.CLASSES.index("role"), layout.CLASSES.index("person")])
     nic = nic[person[values.row[nic]]]
-    first = first[(kind[values.row[first]] >= 0) & (kind[values.row[first]] != _NET)]
-    first = first[~person[values.row[first]]]
+    keyed = (kind >= 0) & (kind != _NET) & ~person
+    first = np.flatnonzero(values.lead & keyed[values.row])
     found = np.concatenate([first, nic])
     origins = values.first_of("origin")
     route = np.isin(kind, [layout.CLASSES.index("route"), layout.CLASSES.index("route6")])
@@ -352,7 +355,7 @@ def _columns(values: Values, kind: NDArray[np.int8], key: Column) -> dict[str, C
         "name": _names(values, kind),
         "netname": single("netname"),
         "descr": _only(single("descr"), net),
-        "status": _only(single("status", _status), net),
+        "status": _only(rewritten(single("status"), _status), net),
         "org": single("org", _folded),
         "source": single("source", _folded),
         "country": _only(_listed(values, "country", _countries, count), net),

@@ -89,7 +89,18 @@ def _name_words() -> tuple[Words, Words]:
     return pairs[:, 0].copy(), pairs[:, 1].copy()
 
 
+def _plain_words() -> tuple[Words, Words]:
+    """Return the case bits of the characters of each name that have no case."""
+    bits = [
+        bytes(0 if chr(c).isalpha() or not c else 32 for c in (name + b":").ljust(16, b"\0"))
+        for name in ATTRIBUTES[1:]
+    ]
+    pairs = np.frombuffer(b"".join(bits), "<u8").reshape(-1, 2)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
 _HEAD, _TAIL = _name_words()
+_HEAD_PLAIN, _TAIL_PLAIN = _plain_words()
 _KEYS = _HEAD ^ (_TAIL * _MIX)
 _RANK = np.argsort(_KEYS)
 _SORTED = _KEYS[_RANK]
@@ -97,20 +108,27 @@ _SORTED = _KEYS[_RANK]
 
 def attribute_codes(words: Words, start: Ints) -> NDArray[np.uint8]:
     """Return the code in `ATTRIBUTES` of the attribute that begins at each offset, 0 = other."""
-    head = words[start] | _LOWER
+    raw = words[start]
+    head = raw | _LOWER
     mask = _first_colon(head)
     head &= mask
     tail = np.zeros(len(start), np.uint64)
+    raw_tail = tail.copy()
     long = np.flatnonzero(mask == ~np.uint64(0))
     # A colon as the eighth byte gives the same mask; the name is complete then.
     long = long[(head[long] >> np.uint64(56)) != 0x3A]
-    second = words[start[long] + 8] | _LOWER
+    raw_tail[long] = words[start[long] + 8]
+    second = raw_tail[long] | _LOWER
     tail[long] = second & _first_colon(second)
     key = head ^ (tail * _MIX)
     place = np.searchsorted(_SORTED, key)
     place[place == len(_SORTED)] = 0
     code = _RANK[place]
     known = (_HEAD[code] == head) & (_TAIL[code] == tail)
+    # Lower-casing turned some control characters into hyphens, digits and colons, too.
+    known &= (raw & _HEAD_PLAIN[code] == _HEAD_PLAIN[code]) & (
+        raw_tail & _TAIL_PLAIN[code] == _TAIL_PLAIN[code]
+    )
     return np.where(known, code + 1, 0).astype(np.uint8)
 
 
@@ -136,7 +154,7 @@ def scan(text: Bytes, length: int) -> Scan:
     named = np.flatnonzero(~continues)
     key[named] = attribute_codes(words_of(text), start[named])
     object_line = np.flatnonzero(new)
-    last_line = np.append(object_line[1:], len(start)) - 1
+    last_line = np.append(object_line, len(start))[1:] - 1
     return Scan(
         text, start, end, owner, key, continues, continued,
         object_line, start[object_line], end[last_line],

@@ -21,7 +21,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import BinaryIO, Final, NamedTuple, Protocol, cast
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol, cast
 
 import zstandard
 
@@ -30,6 +30,8 @@ from rirdex.query.errors import DumpError
 CHUNK: Final = 4 << 20
 LONGEST_OBJECT: Final = 64 << 20
 _HEAD: Final = 1 << 20
+_PACKED: Final = 8192  # compressed bytes at a time; zstd may make a hundred megabytes of them
+_BAD_ZIP: Final = (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError)
 _TAIL: Final = 1 << 16  # where a chunk's last empty line is looked for first
 _SUFFIXES: Final = {
     ".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd", ".zip": "ZIP",
@@ -81,32 +83,55 @@ class Counted(io.RawIOBase):
         return count
 
 
-class _Zstd:
-    """Read zstd frames one after the other; unlike `stream_reader`, notice a frame that is cut."""
+class _Frames:
+    """Read compressed streams one after the other, as `cat a.xz b.xz` leaves them.
 
-    def __init__(self, file: Readable) -> None:
+    Unlike the readers of the libraries, notice a stream that is cut off (zstandard) and data
+    behind a stream that is none (bz2, lzma).
+    """
+
+    def __init__(self, file: Readable, fresh: Callable[[], Any]) -> None:
         self._file = file
-        self._reader: zstandard.ZstdDecompressionObj | None = None
+        self._fresh = fresh
+        self._reader: Any = None
         self._rest = b""
         self._ready = b""
+        self._begun = False
 
     def read(self, size: int, /) -> bytes:
         """Return some bytes, b"" at the end. Raises EOFError where the file is cut off."""
         while not self._ready:
-            packed = self._rest or self._file.read(8192)
-            self._rest = b""
-            if not packed:
-                if self._reader is not None:
-                    raise EOFError
-                return b""
+            packed = b""
+            if self._reader is None or getattr(self._reader, "needs_input", True):
+                packed = self._rest or self._file.read(_PACKED)
+                self._rest = b""
+                if not packed:
+                    if self._reader is not None:
+                        raise EOFError
+                    return b""
             if self._reader is None:
-                self._reader = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = self._reader.decompress(packed)
-            if self._reader.eof:
-                self._rest = self._reader.unused_data
-                self._reader = None
+                # Streams of xz may be followed by zeros.
+                packed = packed.lstrip(b"\0") if self._begun else packed
+                if not packed:
+                    continue
+                self._reader, self._begun = self._fresh(), True
+            self._decompress(packed, size)
         ready, self._ready = self._ready[:size], self._ready[size:]
         return ready
+
+    def _decompress(self, packed: bytes, size: int) -> None:
+        limit = (size,) if hasattr(self._reader, "needs_input") else ()
+        self._ready = self._reader.decompress(packed, *limit)
+        if self._reader.eof:
+            self._rest = self._reader.unused_data
+            self._reader = None
+
+
+_FRESH: Final[dict[str, Callable[[], Any]]] = {
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+}
 
 
 def find(
@@ -150,7 +175,7 @@ def members(path: str) -> list[Source]:
                 Source(path, f"{name}/{item.filename}", item.filename, item.compress_size)
                 for item in sorted(files, key=lambda item: item.filename)
             ]
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+    except _BAD_ZIP as error:
         raise DumpError(path, f"the ZIP archive is damaged or cut off ({error})") from None
 
 
@@ -194,21 +219,19 @@ def open_source(source: Source, progress: Callable[[int], object] = lambda _: No
     file = stack.enter_context(open(source.path, "rb"))
     counted = Counted(file, progress)
     packed = cast(BinaryIO, io.BufferedReader(counted, 1 << 17))
-    text: Readable
     if source.member is not None:
-        archive = stack.enter_context(zipfile.ZipFile(source.path))
-        member = archive.open(source.member)
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(source.path))
+            member = archive.open(source.member)
+        except _BAD_ZIP as error:
+            stack.close()
+            raise DumpError(source.path, f"the ZIP archive cannot be read: {error}") from None
         return Opened(_Progress(member, counted), counted, stack.close)
+    text: Readable = packed
     if kind == "gzip":
         text = gzip.GzipFile(fileobj=packed, mode="rb")
-    elif kind == "bzip2":
-        text = bz2.BZ2File(packed)
-    elif kind == "xz":
-        text = lzma.LZMAFile(packed)
-    elif kind == "zstd":
-        text = _Zstd(packed)
-    else:
-        text = packed
+    elif kind:
+        text = _Frames(packed, _FRESH[kind])
     return Opened(text, counted, stack.close)
 
 
@@ -238,7 +261,7 @@ def read_exactly(source: Source, text: Readable, size: int) -> bytes:
     except EOFError:
         raise DumpError(source.place, "is cut off: the compressed data ends early, "
                         "download it again") from None  # fmt: skip
-    except (OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile) as error:
+    except (*_BAD_ZIP, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
         raise DumpError(source.place, f"is damaged: {error}, download it again") from None
     return b"".join(parts)
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from rirdex.query import layout
 from rirdex.query.errors import StoreError
-from rirdex.query.store import LMDB_ENGINE, meta_digest, whole_digest
+from rirdex.query.store import LMDB_ENGINE, head_digest, whole_digest
 
 from .blobs import Blocks
 
@@ -156,13 +156,14 @@ class IndexFile:
         with self._environment.begin(write=True, db=database) as transaction:
             transaction.cursor().putmulti(rows, append=True)
 
-    def finish(self, meta: dict[str, Any]) -> None:
-        """Write the metadata and bring everything to disk."""
+    def finish(self, meta: dict[str, Any]) -> bytes:
+        """Write the metadata and bring everything to disk; return the digest of the metadata."""
         meta = {**meta, "tables": self.tables, "types": self.types}
         text = json.dumps(meta, sort_keys=True, ensure_ascii=False).encode()
         with self._environment.begin(write=True) as transaction:
             transaction.put(b"meta", text)
         self._environment.sync(True)
+        return sha256(text).digest()
 
 
 def type_code(array: NDArray[Any]) -> str:
@@ -170,7 +171,7 @@ def type_code(array: NDArray[Any]) -> str:
     return {"u1": "B", "u2": "H", "u4": "I", "i4": "i", "u8": "Q"}[array.dtype.str[1:]]
 
 
-def seal(path: str, build_id: bytes) -> None:
+def seal(path: str, build_id: bytes, meta: bytes) -> None:
     """Make a written LMDB file final: equal meta pages, no slack, and the seal in page 0."""
     with open(path, "r+b") as file:
         head = file.read(layout.META.size)
@@ -184,11 +185,15 @@ def seal(path: str, build_id: bytes) -> None:
             file.write(body)
         size = (layout.META.unpack(newest)[7] + 1) * page
         file.truncate(size)
-        metas, whole = meta_digest(file, page), whole_digest(file)
+        blank = bytes(64)
+        sealed = layout.SEAL.pack(
+            layout.SEAL_MAGIC, layout.FORMAT, 0, size, build_id, meta, blank[:32], blank[32:]
+        )[: layout.SEALED]
         file.seek(layout.SEAL_AT)
-        file.write(
-            layout.SEAL.pack(layout.SEAL_MAGIC, layout.FORMAT, 0, size, build_id, metas, whole)
-        )
+        file.write(sealed)
+        digests = head_digest(file, page, sealed) + whole_digest(file)
+        file.seek(layout.SEAL_AT + layout.SEALED)
+        file.write(digests)
         file.flush()
         os.fsync(file.fileno())
 

@@ -57,6 +57,8 @@ def pack(address: Address) -> tuple[int, int]:
     if isinstance(address, ipaddress.IPv4Address):
         return 4, int(address)
     if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise AddressError(f"{shown(str(address))} has a zone: leave it out")
         return _unmapped(int(address))
     if isinstance(address, int) and not isinstance(address, bool):
         if 0 <= address < LIMIT[4]:

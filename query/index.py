@@ -20,7 +20,7 @@ from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, show
 from .errors import AddressError, StoreError
 from .layout import BUCKETS
 from .model import Answer, HandleAnswer, Net, Object
-from .store import Store
+from .store import Store, Tables
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +56,7 @@ class Index:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self._store = Store(path)
-        self._tables = self._store.tables
+        self._tables = Tables(self._store)
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +72,7 @@ class Index:
     def close(self) -> None:
         """Close the index: it and everything it gave raises `StoreError` from now on."""
         self._store.close()
+        self._tables.release()
 
     def __reduce__(self) -> tuple[Any, tuple[str, str]]:
         return _reopened, (os.path.abspath(self.path), self.build_id)
@@ -236,7 +237,7 @@ class Index:
         self, key: str, kind: str | None = None, registry: str | None = None
     ) -> list[Object]:
         """Return the objects under a key, without regard to case, in the order of their classes."""
-        rows = self._store.find("handles", layout.sort_key(key.strip()))
+        rows = self._store.find("handles", layout.sort_key(key.strip(layout.BLANKS)))
         found = [Object(self._tables, row) for row in rows]
         return [
             item
@@ -271,19 +272,23 @@ class Index:
         mnt_by: str | None = None,
         netname: str | None = None,
         country: str | None = None,
+        contact: str | None = None,
         inside: str | Network | Span | None = None,
     ) -> list[int]:
         """Return the ids of the nets that match every keyword, ascending.
 
         Texts compare without regard to case; ``inside`` is an address, prefix or range that
-        contains the nets whole. Raises `AddressError`.
+        contains the nets whole. No contacts are resolved yet, so ``contact`` matches nothing.
+        Raises `AddressError`.
         """
         asked = {"org": org, "mnt_by": mnt_by, "netname": netname, "country": country}
         found: list[list[int]] = [
-            self._store.find(name, layout.sort_key(value.strip()))
+            self._store.find(name, layout.sort_key(value.strip(layout.BLANKS)))
             for name, value in asked.items()
             if value is not None
         ]
+        if contact is not None:
+            found.append([])
         if inside is not None:
             bounds = inside if isinstance(inside, Span) else span(inside)
             if bounds is None:

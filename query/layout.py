@@ -25,9 +25,11 @@ PART: Final = 64 << 20
 # -- the seal: bytes 2048.. of page 0 ---------------------------------------------------------
 SEAL_AT: Final = 2048
 SEAL_MAGIC: Final = b"rirdex index\n\0\0\0"
-# magic, format, unused, file size, build id, sha256 of the two LMDB meta structures,
-# sha256 of the whole file with the seal blanked
-SEAL: Final = struct.Struct("<16sIIQ16s32s32s")
+# magic, format, unused, file size, build id, sha256 of the value of `meta`, then two digests:
+# sha256 of the two LMDB meta structures and of the seal up to here; sha256 of the whole file with
+# the seal as zeros, and of the seal up to here.
+SEAL: Final = struct.Struct("<16sIIQ16s32s32s32s")
+SEALED: Final = SEAL.size - 64  # bytes of the seal before the two digests
 # LMDB 0.9 on 64 bits, little-endian: a page header, then MDB_meta up to mm_txnid. Its members:
 # magic, version, address, map size, page size and the rest of the free list's record, the main
 # database's record, last page, transaction id. The second meta page is one page further.
@@ -118,6 +120,7 @@ CLASSES: Final = (
 REGISTRIES: Final = ("RIPE", "APNIC", "AFRINIC", "LACNIC", "ARIN")
 
 
+BLANKS: Final = "".join(map(chr, range(33)))  # what is stripped off both ends of every value
 BUCKETS: Final = -(1 << 30)  # entries of the IPv6 trie from here down are buckets
 
 
@@ -141,6 +144,10 @@ def sort_key(text: str) -> bytes:
     return key[: LONGEST_KEY - 16] + blake2b(key, digest_size=16).digest()
 
 
+class RowError(Exception):
+    """Say that a row of a database with sorted keys cannot be unpacked."""
+
+
 def ids_in_row(row: bytes, key: bytes) -> list[int]:
     """Return the ids under a key in one row of a database with sorted keys, [] without it.
 
@@ -151,7 +158,10 @@ def ids_in_row(row: bytes, key: bytes) -> list[int]:
 
     import zstandard
 
-    data = memoryview(zstandard.decompress(row))
+    try:
+        data = memoryview(zstandard.decompress(row))
+    except zstandard.ZstdError as error:
+        raise RowError(str(error)) from None
     count = int.from_bytes(data[:4], "little")
     lengths = data[4 : 4 + 4 * count].cast("I")
     counts = data[4 + 4 * count : 4 + 8 * count].cast("I")

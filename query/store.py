@@ -17,7 +17,6 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Iterator
 from hashlib import sha256
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
@@ -44,49 +43,67 @@ class Seal(NamedTuple):
     format: int
     size: int
     build_id: bytes
-    metas: bytes
+    meta: bytes
+    head: bytes
     whole: bytes
 
 
+class DamagedHead(Damaged):
+    """Say that bytes of the first two pages are not what the seal says."""
+
+
 def read_seal(file: BinaryIO, path: str) -> Seal:
-    """Check everything that can be checked without reading a page of LMDB's; return the seal."""
-    head = file.read(layout.SEAL_AT + layout.SEAL.size)
-    if (
-        len(head) < layout.SEAL_AT + layout.SEAL.size
-        or head[layout.SEAL_AT :][:16] != layout.SEAL_MAGIC
+    """Check everything that can be checked without reading a page of LMDB's; return the seal.
+
+    Raises `Damaged` for what is no index or was cut off, `DamagedHead`, `WrongVersion`.
+    """
+    start = file.read(layout.SEAL_AT + layout.SEAL.size)
+    sealed = start[layout.SEAL_AT :]
+    found = os.fstat(file.fileno()).st_size
+    if len(sealed) < layout.SEAL.size or not (
+        sealed.startswith(layout.SEAL_MAGIC) or layout.SEAL.unpack(sealed)[3] == found
     ):
         raise Damaged(path, "is no rirdex index, or its beginning is damaged: rebuild it with "
                       "`rirdex build`")  # fmt: skip
-    _, version, _, size, build_id, metas, whole = layout.SEAL.unpack_from(head, layout.SEAL_AT)
-    if version != layout.FORMAT:
+    _, version, _, size, *rest = layout.SEAL.unpack(sealed)
+    seal = Seal(version, size, *rest)
+    lmdb_magic, _, _, _, page, _, _, last_page, _ = layout.META.unpack_from(start)
+    sound = (
+        lmdb_magic == layout.LMDB_MAGIC
+        and 4096 <= page <= 65536
+        and seal.head == head_digest(file, page, sealed[: layout.SEALED])
+    )
+    if version != layout.FORMAT and (sound or found == size):
         raise WrongVersion(path, version, layout.FORMAT)
-    magic, _, _, _, page, _, _, last_page, _ = layout.META.unpack_from(head)
-    if magic != layout.LMDB_MAGIC or not 4096 <= page <= 65536 or metas != meta_digest(file, page):
-        raise Damaged(path, "the beginning of the index is damaged: rebuild it with `rirdex build`")
-    found = os.fstat(file.fileno()).st_size
-    if found != size or (last_page + 1) * page != size:
+    if found < 2 * page or (sound and not found == size == (last_page + 1) * page):
         raise Damaged(path, f"the index has {found:,} bytes instead of {size:,}: it was cut off, "
                       "copy or build it again")  # fmt: skip
-    return Seal(version, size, build_id, metas, whole)
+    if not sound:
+        raise DamagedHead(path, "the beginning of the index is damaged: rebuild it with "
+                          "`rirdex build`")  # fmt: skip
+    return seal
 
 
-def meta_digest(file: BinaryIO, page: int) -> bytes:
-    """Return the digest of the two LMDB meta structures of a file with pages of ``page`` bytes."""
+def head_digest(file: BinaryIO, page: int, sealed: bytes) -> bytes:
+    """Return the digest of the two LMDB meta structures and of the beginning of the seal."""
     digest = sha256()
     for at in (0, page):
         file.seek(at)
         digest.update(file.read(layout.META.size))
+    digest.update(sealed)
     return digest.digest()
 
 
 def whole_digest(file: BinaryIO) -> bytes:
-    """Return the digest of a whole index file, its seal taken as zeros."""
+    """Return the digest of a whole index file: the seal as zeros, then the seal's beginning."""
     digest = sha256()
     file.seek(0)
     digest.update(file.read(layout.SEAL_AT))
-    digest.update(bytes(len(file.read(layout.SEAL.size))))
+    sealed = file.read(layout.SEAL.size)
+    digest.update(bytes(len(sealed)))
     while part := file.read(1 << 20):
         digest.update(part)
+    digest.update(sealed[: layout.SEALED])
     return digest.digest()
 
 
@@ -124,14 +141,15 @@ class Map:
 def open_map(path: str) -> tuple[Map, Seal]:
     """Open a file or share the map this process already has of it."""
     try:
-        with open(path, "rb") as file, _LOCK:
-            seal = read_seal(file, path)
-            status = os.fstat(file.fileno())
-            key = (status.st_dev, status.st_ino, seal.build_id)
-            shared = _MAPS.get(key)
-            if shared is None:
-                shared = _MAPS[key] = Map(path)
-            return shared, seal
+        while True:
+            with open(path, "rb") as file, _LOCK:
+                seal = read_seal(file, path)
+                status = os.fstat(file.fileno())
+                key = (status.st_dev, status.st_ino, seal.build_id)
+                shared = _MAPS.get(key) or _opened(path, key[:2])
+                if shared is not None:
+                    _MAPS[key] = shared
+                    return shared, seal
     except FileNotFoundError:
         raise NoIndex(path, "there is no index: build one with `rirdex build`") from None
     except lmdb.Error as error:
@@ -141,12 +159,29 @@ def open_map(path: str) -> tuple[Map, Seal]:
         raise StoreError(path, f"the index cannot be read: {reason}") from None
 
 
+def _opened(path: str, place: tuple[int, int]) -> Map | None:
+    """Open a map; None when the path is another file by now, since LMDB opens it once more."""
+
+    def replaced() -> bool:
+        now = os.stat(path)
+        return (now.st_dev, now.st_ino) != place
+
+    try:
+        opened = Map(path)
+    except lmdb.Error:
+        if replaced():
+            return None
+        raise
+    return None if replaced() else opened
+
+
 class Tables:
     """Hold the tables of an open store as attributes: `net_first4` is table `net.first4`.
 
     A table is fetched when its attribute is first read. `text_netname` is a dictionary's text,
     `text_netname_at` where its texts begin; code 0, the empty text, is "missing". After
-    `Store.close` every attribute raises `StoreError`.
+    `Store.close` and `release` every attribute raises `StoreError`. It holds the store, never
+    the other way round: a cycle would keep the file mapped until the collector runs.
     """
 
     def __init__(self, store: Store) -> None:
@@ -185,11 +220,16 @@ class Store:
         self.path = os.fspath(path)
         self._map, self.seal = open_map(self.path)
         self.closed = False
-        raw = self._map.get("meta")
-        if raw is None:
-            raise Damaged(self.path, "the index has no metadata: rebuild it with `rirdex build`")
-        self.meta: dict[str, Any] = json.loads(bytes(raw))
-        self.tables = Tables(self)
+        raw = bytes(self._get("meta") or b"")
+        if sha256(raw).digest() != self.seal.meta:
+            raise Damaged(self.path, "the metadata is damaged: rebuild it with `rirdex build`")
+        self.meta: dict[str, Any] = json.loads(raw)
+
+    def _get(self, name: str) -> memoryview | None:
+        try:
+            return self._map.get(name)
+        except lmdb.Error as error:
+            raise Damaged(self.path, f"table {name} is damaged ({error}): rebuild it") from None
 
     @property
     def build_id(self) -> str:
@@ -204,7 +244,7 @@ class Store:
     def raw(self, name: str) -> memoryview:
         """Return a table's bytes without the padding."""
         self.check_open()
-        value = self._map.get(name)
+        value = self._get(name)
         size = self.meta["tables"].get(name, {}).get("size")
         if value is None or size is None:
             raise Damaged(self.path, f"table {name} is missing: rebuild it with `rirdex build`")
@@ -217,16 +257,14 @@ class Store:
     def find(self, database: str, key: bytes) -> list[int]:
         """Return the ids under a key of one of the `layout.SORTED` databases, ascending."""
         self.check_open()
-        row = self._map.row_before(database, key) if key else None
-        return layout.ids_in_row(row, key) if row else []
-
-    def items(self, database: str) -> Iterator[tuple[bytes, bytes]]:
-        """Yield all keys and values of one of the `layout.SORTED` databases, in order."""
-        database_handle = self._map.databases[database]
-        with self._map.environment.begin(db=database_handle) as transaction:
-            yield from transaction.cursor()
+        if not key:
+            return []
+        try:
+            row = self._map.row_before(database, key)
+            return layout.ids_in_row(row, key) if row else []
+        except (lmdb.Error, ValueError, layout.RowError) as error:
+            raise Damaged(self.path, f"table {database} is damaged ({error}): rebuild it") from None
 
     def close(self) -> None:
         """Make every table unreadable; the memory goes when the last reader does."""
         self.closed = True
-        self.tables.release()

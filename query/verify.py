@@ -20,9 +20,10 @@ import lmdb
 
 from . import layout
 from .errors import Damaged, NoIndex, StoreError
-from .store import LMDB_ENGINE, read_seal, whole_digest
+from .store import LMDB_ENGINE, DamagedHead, read_seal, whole_digest
 
 _OUTSIDE: Final = "the file outside its tables (page headers or unused space)"
+_HEAD: Final = "the first two pages (header)"
 _BYTES_PER_SECOND: Final = 20_000_000  # far below any disk's rate; a check that takes longer hangs
 
 
@@ -34,10 +35,12 @@ def verify(path: str) -> list[str]:
     try:
         with open(path, "rb") as file:
             size = read_seal(file, path).size
+    except DamagedHead:
+        return [_HEAD]
     except FileNotFoundError:
         raise NoIndex(path, "there is no index: build one with `rirdex build`") from None
-    except OSError as error:
-        raise StoreError(path, f"the index cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise StoreError(path, f"the index cannot be read: {error}") from None
     # -P: no code from the folder the command happens to be called in.
     command = [sys.executable, "-P", "-m", "rirdex.query.verify", path]
     limit = 60 + size / _BYTES_PER_SECOND
@@ -66,7 +69,7 @@ def _report(path: str) -> Iterator[str]:
         whole = whole_digest(file) == seal.whole
     found = False
     if not whole:
-        for line in _damaged_tables(path):
+        for line in _damaged_tables(path, seal.meta):
             found = found or line.startswith("damaged")
             yield line
         if not found:
@@ -74,7 +77,7 @@ def _report(path: str) -> Iterator[str]:
     yield "done"
 
 
-def _damaged_tables(path: str) -> Iterator[str]:
+def _damaged_tables(path: str, meta: bytes) -> Iterator[str]:
     yield "check meta"
     environment = lmdb.open(
         path, subdir=False, readonly=True, lock=False, create=False, max_dbs=len(layout.SORTED),
@@ -82,10 +85,13 @@ def _damaged_tables(path: str) -> Iterator[str]:
     )  # fmt: skip
     with environment.begin(buffers=True) as transaction:
         try:
-            tables = json.loads(bytes(transaction.get(b"meta") or b""))["tables"]
-        except (ValueError, KeyError, TypeError, lmdb.Error):
+            text = bytes(transaction.get(b"meta") or b"")
+        except lmdb.Error:
+            text = b""
+        if sha256(text).digest() != meta:
             yield "damaged meta"
             return
+        tables = json.loads(text)["tables"]
         for name, known in tables.items():
             yield f"check {name}"
             try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rirdex.indexer import intern
@@ -138,6 +138,8 @@ def test_joining_nothing_gives_the_missing_text_only() -> None:
 
 
 @given(st.lists(texts, min_size=1, max_size=9), st.binary(max_size=9))
+@example([b"a", b"a\0", b"a\0\0"], b"")
+@example([b"x" * 513, b"x" * 512 + b"y", b"x" * 512], b"y")
 def test_a_hash_depends_on_the_bytes_of_the_text_alone(found: list[bytes], before: bytes) -> None:
     one, other = (
         hash_spans(text, start, end - start)

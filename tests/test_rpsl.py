@@ -267,6 +267,7 @@ CASES = [
     (b"mnt-by: ,\nmnt-by: A\n", "mnt_by", "A"),
     (b"mnt-by: A,\n B\n", "mnt_by", "A\nB"),
     (b"status: allocated_unspecified # x\n", "status", "ALLOCATED UNSPECIFIED"),
+    (b"status: NOT_SET\n", "status", "NOT SET"),
     (b"status: Assigned\n  non-portable", "status", "ASSIGNED NON-PORTABLE"),
     (b"org: org-ex1-ripe # x\n", "org", "ORG-EX1-RIPE"),
     (b"source: ripe # Filtered\nremarks: x\n", "source", "RIPE"),

@@ -50,15 +50,15 @@ def walk4(made: Trie4, strides: Sequence[int], address: int) -> int:
 def walk6(made: Trie6, address: int) -> int:
     """Return the entry that answers for an IPv6 address."""
     shift, entry = 112, int(made.root[address >> 112])
-    while entry < -1:
-        code = -2 - entry
-        if code % 2:
-            first, behind = (int(made.buckets[code - 1 + k]) for k in (0, 1))
-            begins = [(int(made.high[k]) << 64) + int(made.low[k]) for k in range(first, behind)]
-            return int(made.piece[first + sum(begin <= address for begin in begins) - 1])
+    while layout.BUCKETS < entry < -1:
         shift -= 8
-        entry = int(made.nodes[code * 128 + (address >> shift) % 256])
-    return entry
+        entry = int(made.nodes[-2 - entry + (address >> shift) % 256])
+    if entry >= -1:
+        return entry
+    bucket = layout.BUCKETS - entry
+    first, behind = (int(made.buckets[2 * bucket + k]) for k in (0, 1))
+    begins = [(int(made.high[k]) << 64) + int(made.low[k]) for k in range(first, behind)]
+    return int(made.piece[first + sum(begin <= address for begin in begins) - 1])
 
 
 def nested(first: Ints, last: Ints) -> tuple[Forest, Ints]:
