@@ -29,7 +29,7 @@ from . import sources, writer
 from .assemble import Assembled, assemble
 from .blobs import train
 from .dialects import recognise
-from .pool import Task, keep_freed_memory, read_all
+from .pool import Task, give_back_memory, keep_freed_memory, read_all
 from .rows import Rows, join
 from .rpsl import Batch
 from .sources import Source
@@ -101,6 +101,7 @@ def build(
             dictionary = _dictionary(found)
             raw = writer.RawParts(file)
             rows = _read(found, reports, processes, progress, dictionary, raw)
+            give_back_memory()
             raw.finish(dictionary)
             if strict:
                 _refuse_rejects(reports)

@@ -129,6 +129,12 @@ def keep_freed_memory() -> None:
         allocator.mallopt(_TRIM_THRESHOLD, 256 << 20)
 
 
+def give_back_memory() -> None:
+    """Tell glibc to give back the memory that was freed; on other systems do nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _work(pipe: Connection, others: list[Connection], memory: mmap.mmap, dictionary: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()

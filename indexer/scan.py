@@ -101,6 +101,7 @@ def _plain_words() -> tuple[Words, Words]:
 
 _HEAD, _TAIL = _name_words()
 _HEAD_PLAIN, _TAIL_PLAIN = _plain_words()
+_TAIL_MASK = np.where(_TAIL > 0, _first_colon(_TAIL), np.uint64(0))
 _KEYS = _HEAD ^ (_TAIL * _MIX)
 _RANK = np.argsort(_KEYS)
 _SORTED = _KEYS[_RANK]
@@ -125,10 +126,11 @@ def attribute_codes(words: Words, start: Ints) -> NDArray[np.uint8]:
     place[place == len(_SORTED)] = 0
     code = _RANK[place]
     known = (_HEAD[code] == head) & (_TAIL[code] == tail)
-    # Lower-casing turned some control characters into hyphens, digits and colons, too.
-    known &= (raw & _HEAD_PLAIN[code] == _HEAD_PLAIN[code]) & (
-        raw_tail & _TAIL_PLAIN[code] == _TAIL_PLAIN[code]
-    )
+    # Lower-casing turns some control characters into hyphens, digits and colons, too.
+    odd = np.flatnonzero(known & ((raw & mask != head) | (raw_tail & _TAIL_MASK[code] != tail)))
+    if len(odd):
+        plain, plain_tail = _HEAD_PLAIN[code[odd]], _TAIL_PLAIN[code[odd]]
+        known[odd] = (raw[odd] & plain == plain) & (raw_tail[odd] & plain_tail == plain_tail)
     return np.where(known, code + 1, 0).astype(np.uint8)
 
 

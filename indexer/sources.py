@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import bz2
 import contextlib
-import gzip
 import io
 import lzma
 import os
@@ -30,7 +29,6 @@ from rirdex.query.errors import DumpError
 CHUNK: Final = 4 << 20
 LONGEST_OBJECT: Final = 64 << 20
 _HEAD: Final = 1 << 20
-_PACKED: Final = 8192  # compressed bytes at a time; zstd may make a hundred megabytes of them
 _BAD_ZIP: Final = (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError)
 _TAIL: Final = 1 << 16  # where a chunk's last empty line is looked for first
 _SUFFIXES: Final = {
@@ -87,12 +85,14 @@ class _Frames:
     """Read compressed streams one after the other, as `cat a.xz b.xz` leaves them.
 
     Unlike the readers of the libraries, notice a stream that is cut off (zstandard) and data
-    behind a stream that is none (bz2, lzma).
+    behind a stream that is none (bz2, lzma); and take large pieces (gzip takes 8 KiB at a time).
     """
 
-    def __init__(self, file: Readable, fresh: Callable[[], Any]) -> None:
+    def __init__(self, file: Readable, fresh: Callable[[], Any], piece: int, limited: bool) -> None:
         self._file = file
         self._fresh = fresh
+        self._piece = piece
+        self._limited = limited
         self._reader: Any = None
         self._rest = b""
         self._ready = b""
@@ -103,34 +103,40 @@ class _Frames:
         while not self._ready:
             packed = b""
             if self._reader is None or getattr(self._reader, "needs_input", True):
-                packed = self._rest or self._file.read(_PACKED)
+                packed = self._rest or self._file.read(self._piece)
                 self._rest = b""
-                if not packed:
-                    if self._reader is not None:
-                        raise EOFError
-                    return b""
             if self._reader is None:
-                # Streams of xz may be followed by zeros.
+                if not packed:
+                    return b""
+                # Streams may be followed by zeros.
                 packed = packed.lstrip(b"\0") if self._begun else packed
                 if not packed:
                     continue
                 self._reader, self._begun = self._fresh(), True
-            self._decompress(packed, size)
+            if not self._decompress(packed, size) and not packed:
+                raise EOFError
         ready, self._ready = self._ready[:size], self._ready[size:]
         return ready
 
-    def _decompress(self, packed: bytes, size: int) -> None:
-        limit = (size,) if hasattr(self._reader, "needs_input") else ()
-        self._ready = self._reader.decompress(packed, *limit)
-        if self._reader.eof:
-            self._rest = self._reader.unused_data
-            self._reader = None
+    def _decompress(self, packed: bytes, size: int) -> bool:
+        """Decompress a piece; say whether anything came of it."""
+        reader = self._reader
+        limit = (size,) if self._limited else ()
+        self._ready = reader.decompress(packed, *limit)
+        if reader.eof:
+            self._rest, self._reader = reader.unused_data, None
+        else:
+            self._rest = getattr(reader, "unconsumed_tail", b"")
+        return bool(self._ready) or reader.eof
 
 
-_FRESH: Final[dict[str, Callable[[], Any]]] = {
-    "bzip2": bz2.BZ2Decompressor,
-    "xz": lzma.LZMADecompressor,
-    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj(),
+# How to begin a stream of each kind, how many compressed bytes to take at a time, and whether the
+# library can limit what comes out of them: zstandard cannot, and ten thousand times as much may.
+_STREAMS: Final[dict[str, tuple[Callable[[], Any], int, bool]]] = {
+    "gzip": (lambda: zlib.decompressobj(wbits=31), 1 << 16, True),
+    "bzip2": (bz2.BZ2Decompressor, 1 << 16, True),
+    "xz": (lzma.LZMADecompressor, 1 << 16, True),
+    "zstd": (lambda: zstandard.ZstdDecompressor().decompressobj(), 1 << 13, False),
 }
 
 
@@ -227,11 +233,7 @@ def open_source(source: Source, progress: Callable[[int], object] = lambda _: No
             stack.close()
             raise DumpError(source.path, f"the ZIP archive cannot be read: {error}") from None
         return Opened(_Progress(member, counted), counted, stack.close)
-    text: Readable = packed
-    if kind == "gzip":
-        text = gzip.GzipFile(fileobj=packed, mode="rb")
-    elif kind:
-        text = _Frames(packed, _FRESH[kind])
+    text: Readable = _Frames(packed, *_STREAMS[kind]) if kind else packed
     return Opened(text, counted, stack.close)
 
 
@@ -313,13 +315,6 @@ def chunks(source: Source, text: Readable, size: int = CHUNK) -> Iterator[Chunk]
             continue
         yield Chunk(offset, data[:cut])
         offset, carry = offset + cut, data[cut:]
-        if len(carry) >= size:
-            size_left = carry
-            carry = b""
-            while len(size_left) >= size and (cut := last_break(size_left)) >= 0:
-                yield Chunk(offset, size_left[:cut])
-                offset, size_left = offset + cut, size_left[cut:]
-            carry = size_left
 
 
 def last_break(data: bytes) -> int:
