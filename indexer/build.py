@@ -90,7 +90,7 @@ def build(
     ``progress`` are told bytes of the files. Raises `DumpError`, `StoreError`.
     """
     begin = time.monotonic()
-    keep_freed_memory()
+    keep_freed_memory(32 << 20)
     own = frozenset(os.path.realpath(target + end) for end in ("", ".lock", ".building"))
     with writer.building(target) as path:
         found, skipped, serials = recognise(paths, path, own)

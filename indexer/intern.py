@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ _MASKS = np.array([0] + [(1 << 8 * k) - 1 for k in range(1, 8)] + [2**64 - 1], n
 class Column(NamedTuple):
     """Hold one column of one chunk: a code for each row into its own texts, -1 = missing."""
 
-    codes: NDArray[np.int32]
+    codes: NDArray[np.signedinteger[Any]]
     hashes: Words
     lengths: NDArray[np.uint32]
     text: bytes
@@ -153,7 +153,7 @@ def texts_of(column: Column) -> list[bytes]:
     return [column.text[a:b] for a, b in zip([0, *ends], ends, strict=False)]
 
 
-def column_of(codes: NDArray[np.int32], texts: Sequence[bytes]) -> Column:
+def column_of(codes: NDArray[np.signedinteger[Any]], texts: Sequence[bytes]) -> Column:
     """Make a chunk's column of codes into a list of texts; an empty text means missing.
 
     The texts need not be distinct.
@@ -193,7 +193,8 @@ def merge(columns: Sequence[Column]) -> Dictionary:
     base = 0
     codes = []
     for column in columns:
-        codes.append(np.where(column.codes < 0, np.uint32(0), code[column.codes + base]))
+        place = column.codes.astype(np.int64) + base
+        codes.append(np.where(column.codes < 0, np.uint32(0), code[place]))
         base += len(column.hashes)
     rows = np.concatenate(codes or [np.zeros(0, np.uint32)]).astype(np.uint32)
     return Dictionary(rows, at, kept)

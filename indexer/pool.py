@@ -117,16 +117,16 @@ def _receive(pipes: list[Connection], free: list[tuple[int, int]], ready: dict[i
     return count
 
 
-def keep_freed_memory() -> None:
-    """Tell glibc to keep freed memory for the next chunk instead of giving it back.
+def keep_freed_memory(largest: int) -> None:
+    """Tell glibc to keep freed memory, up to pieces of ``largest`` bytes, for the next chunk.
 
     A chunk's arrays are megabytes each; fetching their pages again for every chunk took a
     quarter of the readers' time. Elsewhere than on glibc nothing happens.
     """
     with contextlib.suppress(OSError, AttributeError):
         allocator = ctypes.CDLL(None)
-        allocator.mallopt(_MMAP_THRESHOLD, 32 << 20)
-        allocator.mallopt(_TRIM_THRESHOLD, 256 << 20)
+        allocator.mallopt(_MMAP_THRESHOLD, largest)
+        allocator.mallopt(_TRIM_THRESHOLD, 8 * largest)
 
 
 def give_back_memory() -> None:
@@ -137,7 +137,7 @@ def give_back_memory() -> None:
 
 def _work(pipe: Connection, others: list[Connection], memory: mmap.mmap, dictionary: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    keep_freed_memory()
+    keep_freed_memory(128 << 20)
     for other in others:
         other.close()
     while True:

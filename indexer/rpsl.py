@@ -160,7 +160,9 @@ def _word(values: Ints) -> NDArray[np.uint32]:
 
 
 def _picked(column: Column, rows: Ints) -> Column:
-    return column._replace(codes=column.codes[rows])
+    """Return a column of some rows, its codes as narrow as they can be: they wait in memory."""
+    codes = column.codes[rows]
+    return column._replace(codes=codes.astype(np.int16) if len(column.hashes) < 1 << 15 else codes)
 
 
 def _kinds(scanned: Scan, rejected: dict[int, str]) -> NDArray[np.int8]:
@@ -403,11 +405,12 @@ def _listed(values: Values, name: str, split: Callable[[bytes], bytes], count: i
 def _join_lists(
     codes: NDArray[np.int32], texts: list[bytes], rows: Iterable[int], parts: Iterable[int]
 ) -> None:
-    lists: dict[int, tuple[int, ...]] = {}
+    lists: dict[int, list[int]] = {}
     for row, part in zip(rows, parts, strict=True):
-        lists[row] = (*lists.get(row, ()), part)
+        lists.setdefault(row, []).append(part)
     joined: dict[tuple[int, ...], int] = {}
-    for row, key in lists.items():
+    for row, members in lists.items():
+        key = tuple(members)
         if key not in joined:
             joined[key] = len(texts)
             items = [item for part in key for item in texts[part].split(b"\n") if item]

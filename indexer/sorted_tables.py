@@ -22,6 +22,7 @@ from .scan import Ints, padded, words_of
 
 KEYS: Final = 128
 IDS: Final = 4096
+_SLICE: Final = 1 << 18
 _MASKS = np.array([(1 << 8 * k) - 1 for k in range(8)] + [2**64 - 1], np.uint64)
 Rows = Iterator[tuple[bytes, bytes]]
 
@@ -54,12 +55,17 @@ def text_order(text: NDArray[np.uint8], start: Ints, length: Ints) -> Ints:
             order[places] = rows[np.lexsort((length[rows], run))]
             break
         key = word(rows, at)
-        again = np.lexsort((np.minimum(length[rows], at + 8), key, run))
-        order[places] = rows[again]
-        key, size = key[again], np.minimum(length[order[places]], at + 8)
+        again = np.lexsort((key, run))
+        rows, key = rows[again], key[again]
+        size = np.minimum(length[rows], at + 8)
+        equal = (key[1:] == key[:-1]) & (run[1:] == run[:-1])
+        # A text that ends in zero bytes looks like a shorter one: those go by their length.
+        if (size[1:][equal] != size[:-1][equal]).any():
+            again = np.lexsort((size, key, run))
+            rows, size = rows[again], size[again]
+        order[places] = rows
         still = np.zeros(len(same), bool)
-        equal = (key[1:] == key[:-1]) & (run[1:] == run[:-1]) & (size[1:] == size[:-1])
-        still[places[1:]] = equal & (size[1:] == at + 8)
+        still[places[1:]] = equal & (size[1:] == size[:-1]) & (size[1:] == at + 8)
         same = still
         at += 8
     return order
@@ -117,36 +123,45 @@ def rows(names: Dictionary, code: Ints, ids: Ints) -> Rows:
 
 def _blocks(text: NDArray[np.uint8], start: Ints, length: Ints, begins: Ints, ids: Ints) -> Rows:
     """Pack keys in order, each with its run of ids, into compressed rows."""
-    counts = np.diff(np.append(begins, len(ids)))
     block = (np.arange(len(start)) // KEYS) + (begins // IDS)
     edges = np.flatnonzero(np.concatenate([[True], block[1:] != block[:-1], [True]]))
     steps = np.diff(ids, prepend=0)
     steps[begins] = ids[begins]
-    steps = steps.astype("<u4")
-    compressor = zstandard.ZstdCompressor(level=3)
-    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        run = steps[begins[low] : begins[high - 1] + counts[high - 1]]
-        head = np.array([high - low], "<u4").tobytes()
+    behind = np.append(begins, len(ids))
+    counts = np.diff(behind).astype("<u4").tobytes()
+    lengths = length.astype("<u4").tobytes()
+    run = steps.astype("<u4").tobytes()
+    keys = b"".join(
+        gather(text, start[low : low + _SLICE], length[low : low + _SLICE])
+        for low in range(0, len(start), _SLICE)
+    )
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(length)])
+    compress = zstandard.ZstdCompressor(level=3).compress
+    edge, place, first = edges.tolist(), ends[edges].tolist(), behind[edges].tolist()
+    for k in range(len(edge) - 1):
+        low, high = 4 * edge[k], 4 * edge[k + 1]
         payload = b"".join(
             [
-                head,
-                length[low:high].astype("<u4").tobytes(),
-                counts[low:high].astype("<u4").tobytes(),
-                gather(text, start[low:high], length[low:high]),
-                run.tobytes(),
+                (edge[k + 1] - edge[k]).to_bytes(4, "little"),
+                lengths[low:high],
+                counts[low:high],
+                keys[place[k] : place[k + 1]],
+                run[4 * first[k] : 4 * first[k + 1]],
             ]
         )
-        key = text[start[low] : start[low] + length[low]].tobytes()
-        yield key, compressor.compress(payload)
+        size = int(length[edge[k]])
+        yield keys[place[k] : place[k] + size], compress(payload)
 
 
 def list_pairs(lists: Dictionary, codes: Ints, ids: Ints) -> tuple[Dictionary, Ints, Ints]:
     """Turn pairs of a list's code and an id into pairs of an item's code and an id."""
     text = padded(lists.text)
+    if len(lists) == 1:
+        return lists, codes, ids
     feeds = np.flatnonzero(text[: len(lists.text)] == 10)
     begin = np.sort(np.concatenate([lists.at[1:-1].astype(np.int64), feeds + 1]))
     end = np.append(begin[1:], len(lists.text))
-    end -= np.isin(end - 1, feeds)
+    end -= (end > begin) & (text[end - 1] == 10)
     length = end - begin
     first, distinct = group(text, begin, length, hash_spans(text, begin, length))
     item = np.zeros(len(begin), np.int64)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rirdex.query.quads import read_quads
 
-from .scan import Bytes, Ints
+from .scan import Bytes, Ints, words_of
 
 Flags = NDArray[np.bool_]
 
@@ -69,18 +69,37 @@ def _address(text: str) -> tuple[int, int] | None:
     return None
 
 
+# `YYYY-MM-DDThh:mm:ssZ` as three little-endian words: where digits stand, and what the other
+# bytes hold. A byte is a digit when its high half is 3 and its low half at most 9.
+_FORM = np.frombuffer(b"0000-00-00T00:00:00Z\0\0\0\0", "<u8")
+_DIGIT = np.frombuffer(bytes(0xF0 if c == 48 else 0 for c in _FORM.tobytes()), "<u8")
+_MARK = np.frombuffer(bytes(0xFF if c not in (0, 48) else 0 for c in _FORM.tobytes()), "<u8")
+_CARRY = np.frombuffer(bytes(0x06 if c == 48 else 0 for c in _FORM.tobytes()), "<u8")
+_LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
+
+
 def read_dates(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Flags]:
     """Read `YYYY-MM-DDThh:mm:ssZ`; return seconds since 1970 (int64) and whether each was read."""
-    at = start[:, None] + np.array([0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18])
-    size = len(text) - 1
-    digits = text[np.minimum(at, size)].astype(np.int64) - 48
-    marks = text[np.minimum(start[:, None] + np.array([4, 7, 10, 13, 16, 19]), size)]
-    good = (end - start == 20) & ((digits >= 0) & (digits <= 9)).all(axis=1)
-    good &= (marks == np.frombuffer(b"--T::Z", np.uint8)).all(axis=1)
-    year = digits[:, 0] * 1000 + digits[:, 1] * 100 + digits[:, 2] * 10 + digits[:, 3]
-    month, day, hour, minute, second = (
-        digits[:, k] * 10 + digits[:, k + 1] for k in (4, 6, 8, 10, 12)
-    )
+    words = words_of(text)
+    good = end - start == 20
+    at = np.where(good, start, 0)
+    numbers = []
+    for k in range(3):
+        word = words[at + 8 * k]
+        good &= (word & (_DIGIT[k] | _MARK[k])) == (_FORM[k] & (_DIGIT[k] | _MARK[k]))
+        low = word & _LOW
+        good &= (low + _CARRY[k]) & _DIGIT[k] == 0
+        # Each byte times ten plus the byte behind it: two digits stand in the second one.
+        numbers.append(low * np.uint64(10) + (low >> np.uint64(8)))
+
+    def pair(place: int) -> Ints:
+        word, byte = divmod(place, 8)
+        found = numbers[word] >> np.uint64(8 * byte) & np.uint64(0xFF)
+        return np.asarray(found.astype(np.int64))
+
+    year = pair(0) * 100 + pair(2)
+    month, day = pair(5), pair(8)
+    hour, minute, second = pair(11), pair(14), pair(17)
     good &= (month >= 1) & (month <= 12) & (day >= 1) & (day <= _month_days(year, month))
     good &= (hour < 24) & (minute < 60) & (second < 60)
     days = _days(year, month, day)
