@@ -216,6 +216,6 @@ def _trie6_tables(segments: tuple[Ints, Ints], family: Family) -> dict[str, Arra
         owners = np.concatenate([np.full(1, -1, np.int64), owners[: len(high) - 1]])
     trie = build6(high, low, owners)
     return {
-        "trie6.root": trie.root, "trie6.nodes": trie.nodes, "trie6.buckets": trie.buckets,
+        "trie6.root": trie.root, "trie6.wide": trie.wide, "trie6.nodes": trie.nodes,
         "trie6.hi": trie.high, "trie6.lo": trie.low, "trie6.piece": trie.piece,
     }  # fmt: skip

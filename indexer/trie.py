@@ -5,11 +5,13 @@ IPv4: a root table over the first bits of an address, then levels of nodes for 3
 nothing, anything below is a node: its entries begin at -2 - entry. Where the dump is large so is
 the root, and one memory access answers most addresses; a small index stays small.
 
-IPv6: a root over 16 bits, nodes of 256 entries for 8 bits each, down to bit 64 of the address.
-A stretch in which few segments begin (at most `CROWD`), or that is cut below bit 64, is a
-bucket instead of a node: a run of segments to search by bisection. That bounds the memory by
-the number of segments whatever the addresses are. The entries of a node begin at -2 - entry, as
-in the IPv4 trie; an entry of `layout.BUCKETS` or below is bucket `layout.BUCKETS` - entry.
+IPv6: a root over 16 bits, nodes of 256 entries for 8 bits each, down to bit 64 of the address;
+where many segments begin within 16 bits of the root, one node of 65,536 entries saves a level. A
+stretch in which few segments begin (at most `layout.CROWD`) is a bucket instead of a node: the
+segments from a first one on, to search by bisection. That bounds the memory by the number of
+segments whatever the addresses are. What is still crowded below bit 64 is a bucket without a limit.
+The entries of a node begin at -2 - entry, those of a wide one at `layout.WIDE` - entry; the first
+segment of a bucket is `layout.BUCKETS` - entry, or `layout.DEEP` - entry.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from .hierarchy import Forest
 from .scan import Ints
 
 LARGE: Final = 100_000  # segments from which a root of 16 MB is worth it
-CROWD: Final = 16
+BUSY: Final = 4096  # segments in a /16 from which a wide node is worth its 256 KiB
 Entries = NDArray[np.int32]
 Words = NDArray[np.uint64]
 
@@ -38,15 +40,14 @@ class Trie4(NamedTuple):
 
 
 class Trie6(NamedTuple):
-    """Hold the IPv6 trie: root and nodes (int32), buckets, and the segments they search.
+    """Hold the IPv6 trie: root, wide nodes and nodes (int32), and the segments to search.
 
-    ``buckets`` (uint32) are pairs: the first segment of a run and the one behind it. Segment i
-    begins at address ``high[i] << 64 | low[i]`` and is answered by ``piece[i]``.
+    Segment i begins at address ``high[i] << 64 | low[i]`` and is answered by ``piece[i]``.
     """
 
     root: Entries
+    wide: Entries
     nodes: Entries
-    buckets: NDArray[np.uint32]
     high: Words
     low: Words
     piece: Entries
@@ -116,38 +117,47 @@ def _fill(begins: Ints, owners: Ints, starts: Ints, shift: int) -> tuple[Entries
 
 def build6(high: Words, low: Words, owners: Ints) -> Trie6:
     """Build the IPv6 trie from segments that begin at address 0, given as (high, low) words."""
-    shift = 48
     slots = np.arange(1 << 16, dtype=np.uint64)
+    wide_slots, wide = slots[:0], np.zeros(0, np.int32)
     levels: list[Entries] = []
-    runs: list[NDArray[np.uint32]] = []
-    base = buckets = 0
-    while len(slots):
-        begin = slots << np.uint64(shift)
-        # The segment at the slot's first address, and the first one behind the slot.
-        segment = np.searchsorted(high, begin, "left")
-        exact = segment < len(high)
-        exact[exact] = (high[segment[exact]] == begin[exact]) & (low[segment[exact]] == 0)
-        segment = segment - ~exact
-        behind = np.searchsorted(high, begin | np.uint64((1 << shift) - 1), "right")
-        inside = behind - segment - 1
-        entries = owners[segment].astype(np.int32)
-        deep = (inside > CROWD) & (shift > 0)
-        few = np.flatnonzero((inside > 0) & ~deep)
-        entries[few] = layout.BUCKETS - (buckets + np.arange(len(few)))
-        runs.append(np.stack([segment[few], behind[few]], axis=1).astype(np.uint32).ravel())
-        buckets += len(few)
-        nodes = np.flatnonzero(deep)
+    base = 0
+    for shift in range(48, -1, -8):
+        own = len(slots)
+        if shift == 32:
+            slots = np.concatenate([slots, wide_slots])
+        first, inside = _segments6(high, low, slots, shift)
+        entries = owners[first].astype(np.int32)
+        crowded = inside > layout.CROWD
+        bucket = (inside > 0) & ~(crowded & (shift > 0))
+        entries[bucket] = (np.where(crowded, layout.DEEP, layout.BUCKETS) - first)[bucket]
+        node = crowded & (shift > 0)
+        if shift == 48:
+            busy = np.flatnonzero(inside > BUSY)
+            entries[busy] = layout.WIDE - (np.arange(len(busy)) << 16)
+            node[busy] = False
+            wide_slots = _children(slots[busy], 16)
+        nodes = np.flatnonzero(node)
         entries[nodes] = -2 - 256 * (base + np.arange(len(nodes)))
         base += len(nodes)
+        if shift == 32:
+            entries, wide = entries[:own], entries[own:]
         levels.append(entries)
-        children = (slots[nodes, None] << np.uint64(8)) + np.arange(256, dtype=np.uint64)
-        slots = children.ravel().astype(np.uint64)
-        shift -= 8
-    return Trie6(
-        levels[0],
-        np.concatenate([*levels[1:], np.zeros(0, np.int32)]),
-        np.concatenate(runs),
-        high,
-        low,
-        owners.astype(np.int32),
-    )
+        slots = _children(slots[nodes], 8)
+    return Trie6(levels[0], wide, np.concatenate(levels[1:]), high, low, owners.astype(np.int32))
+
+
+def _children(slots: Words, bits: int) -> Words:
+    """Return the slots into which slots fall when ``bits`` more bits count."""
+    inner = np.arange(1 << bits, dtype=np.uint64)
+    return ((slots[:, None] << np.uint64(bits)) + inner).ravel().astype(np.uint64)
+
+
+def _segments6(high: Words, low: Words, slots: Words, shift: int) -> tuple[Ints, Ints]:
+    """Return the segment at the beginning of each slot, and how many begin inside it."""
+    begin = slots << np.uint64(shift)
+    first = np.searchsorted(high, begin, "left")
+    exact = first < len(high)
+    exact[exact] = (high[first[exact]] == begin[exact]) & (low[first[exact]] == 0)
+    first = first - ~exact
+    behind = np.searchsorted(high, begin | np.uint64((1 << shift) - 1), "right")
+    return first, behind - first - 1

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import layout
 from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, shown, span
 from .errors import AddressError, StoreError
-from .layout import BUCKETS
+from .layout import BUCKETS, CROWD, DEEP, WIDE
 from .model import Answer, HandleAnswer, Net, Object
 from .store import Store, Tables
 
@@ -156,16 +156,26 @@ class Index:
         piece: int = tables.trie6_root[slot]
         if piece >= -1:
             return piece
-        nodes = tables.trie6_nodes
-        for byte in packed[2:8]:
-            if piece <= BUCKETS:
-                break
-            piece = nodes[byte - 2 - piece]
+        if piece > BUCKETS:
+            rest = packed[2:8]
+            if piece <= WIDE:
+                piece = tables.trie6_wide[WIDE - piece + (packed[2] << 8 | packed[3])]
+                rest = packed[4:8]
+            nodes = tables.trie6_nodes
+            for byte in rest:
+                if piece >= -1:
+                    return piece
+                if piece <= BUCKETS:
+                    break
+                piece = nodes[byte - 2 - piece]
             if piece >= -1:
                 return piece
-        # A bucket: search the run of segments for the last that begins at or before the address.
-        bucket = 2 * (BUCKETS - piece)
-        first, behind = tables.trie6_buckets[bucket], tables.trie6_buckets[bucket + 1]
+        # A bucket: search its segments for the last that begins at or before the address.
+        first, behind = BUCKETS - piece, tables.segments6
+        if piece <= DEEP:
+            first = DEEP - piece
+        elif behind > first + CROWD:
+            behind = first + CROWD + 1
         high, low = PAIR(packed)
         highs, lows = tables.trie6_hi, tables.trie6_lo
         place = bisect_right(highs, high, first, behind) - 1

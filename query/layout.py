@@ -45,7 +45,7 @@ COLUMNS: Final[dict[str, str]] = {
     "trie4.nodes": "i",
     "trie6.root": "i",
     "trie6.nodes": "i",
-    "trie6.buckets": "I",
+    "trie6.wide": "i",
     "trie6.hi": "Q",
     "trie6.lo": "Q",
     "trie6.piece": "i",
@@ -121,7 +121,12 @@ REGISTRIES: Final = ("RIPE", "APNIC", "AFRINIC", "LACNIC", "ARIN")
 
 
 BLANKS: Final = "".join(map(chr, range(33)))  # what is stripped off both ends of every value
-BUCKETS: Final = -(1 << 30)  # entries of the IPv6 trie from here down are buckets
+# Entries of the IPv6 trie from here down are buckets, those from DEEP down ones without a limit to
+# their length; in the root alone, entries from WIDE down to BUCKETS are nodes for 16 bits.
+WIDE: Final = -(1 << 29)
+BUCKETS: Final = -(2 << 29)
+DEEP: Final = -(3 << 29)
+CROWD: Final = 16  # segments that begin inside a bucket, at most
 
 
 def levels(strides: tuple[int, ...]) -> tuple[int, tuple[tuple[int, int], ...]]:

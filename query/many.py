@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .addresses import pack
 from .errors import AddressError
-from .layout import BUCKETS
+from .layout import BUCKETS, CROWD, DEEP, WIDE
 from .quads import read_quads
 
 if TYPE_CHECKING:
@@ -72,18 +72,18 @@ def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
     tables = index._tables
     columns = np.ascontiguousarray(addresses.T[:8]).astype(np.int32)
     pieces: Pieces = np.frombuffer(tables.trie6_root, np.int32).take(columns[0] << 8 | columns[1])
+    wide = np.flatnonzero((pieces <= WIDE) & (pieces > BUCKETS))
+    slot = columns[2][wide] << 8 | columns[3][wide]
+    pieces[wide] = np.frombuffer(tables.trie6_wide, np.int32).take(WIDE - pieces[wide] + slot)
+    level = np.full(len(pieces), 2, np.int8)
+    level[wide] = 4
     nodes = np.frombuffer(tables.trie6_nodes, np.int32)
-    rest = np.flatnonzero(pieces < -1)
-    for level in range(2, 8):
-        rest = rest[pieces[rest] > BUCKETS]
-        if not len(rest):
-            break
-        found = nodes.take(columns[level][rest] - 2 - pieces[rest])
-        pieces[rest] = found
-        rest = rest[found < -1]
+    for depth in range(2, 8):
+        rest = np.flatnonzero((pieces < -1) & (pieces > BUCKETS) & (level <= depth))
+        pieces[rest] = nodes.take(columns[depth][rest] - 2 - pieces[rest])
     crowded = np.flatnonzero(pieces <= BUCKETS)
     if len(crowded):
-        pieces[crowded] = _search(tables, BUCKETS - pieces[crowded], addresses[crowded])
+        pieces[crowded] = _search(tables, pieces[crowded], addresses[crowded])
     mapped = np.flatnonzero((columns[0] == 0) & (columns[1] == 0))
     mapped = mapped[(addresses[mapped, :12] == _MAPPED).all(axis=1)]
     if len(mapped):
@@ -94,13 +94,13 @@ def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
 
 def _search(tables: Any, buckets: Pieces, addresses: NDArray[np.uint8]) -> Pieces:
     """Bisect each address's bucket: the last segment that begins at or before the address."""
-    runs = np.frombuffer(tables.trie6_buckets, np.uint32)
     highs = np.frombuffer(tables.trie6_hi, np.uint64)
     lows = np.frombuffer(tables.trie6_lo, np.uint64)
     words = np.ascontiguousarray(addresses).view(">u8").astype(np.uint64)
     high, low = words[:, 0], words[:, 1]
-    left = runs[2 * buckets].astype(np.intp)
-    right = runs[2 * buckets + 1].astype(np.intp)
+    deep = buckets <= DEEP
+    left = (np.where(deep, DEEP, BUCKETS) - buckets).astype(np.intp)
+    right = np.where(deep, len(highs), np.minimum(left + CROWD + 1, len(highs)))
     while True:
         middle = (left + right) >> 1
         open_rows = middle > left

@@ -189,6 +189,7 @@ class Tables:
         self.nets: int = store.meta["counts"]["nets"]
         self.nets4: int = store.meta["counts"]["nets4"]
         self.blocks: Blocks | None = None
+        self.segments6: int = store.meta["tables"]["trie6.piece"]["size"] // 4
         self.large4 = tuple(store.meta["strides"]) == layout.STRIDES_LARGE
         self.shift4, self.levels4 = layout.levels(tuple(store.meta["strides"]))
 

@@ -30,7 +30,7 @@ from rirdex.indexer import hierarchy, trie
 from rirdex.indexer.build import build
 from rirdex.indexer.hierarchy import Forest, TooManyCrossings, compress, nest, nesting_order
 from rirdex.indexer.trie import flatten
-from rirdex.query import open_index
+from rirdex.query import layout, open_index
 from rirdex.query.errors import AddressError, Error
 from rirdex.query.index import Index
 
@@ -322,13 +322,14 @@ def test_the_order_of_files_and_objects_does_not_matter(
         check(index, nets, [])
 
 
-@pytest.mark.parametrize(("large", "crowd"), [(0, 0), (trie.LARGE, 4), (0, trie.CROWD)])
+@pytest.mark.parametrize(("large", "crowd"), [(0, 0), (trie.LARGE, 4), (0, layout.CROWD)])
 @pytest.mark.parametrize("unit", [1, 1 << 56, 1 << 66, 1 << 80])
 def test_a_crowded_index_gives_the_chains_of_the_oracle(
     unit: int, large: int, crowd: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trie, "LARGE", large)
-    monkeypatch.setattr(trie, "CROWD", crowd)
+    monkeypatch.setattr(layout, "CROWD", crowd)
+    monkeypatch.setattr(trie, "BUSY", large)  # 0: wide nodes, too
     random = Random(unit + crowd)
     nets = {}
     for k in range(240):

@@ -50,13 +50,17 @@ def walk4(made: Trie4, strides: Sequence[int], address: int) -> int:
 def walk6(made: Trie6, address: int) -> int:
     """Return the entry that answers for an IPv6 address."""
     shift, entry = 112, int(made.root[address >> 112])
+    if layout.BUCKETS < entry <= layout.WIDE:
+        shift = 96
+        entry = int(made.wide[layout.WIDE - entry + (address >> shift) % (1 << 16)])
     while layout.BUCKETS < entry < -1:
         shift -= 8
         entry = int(made.nodes[-2 - entry + (address >> shift) % 256])
     if entry >= -1:
         return entry
-    bucket = layout.BUCKETS - entry
-    first, behind = (int(made.buckets[2 * bucket + k]) for k in (0, 1))
+    deep = entry <= layout.DEEP
+    first = (layout.DEEP if deep else layout.BUCKETS) - entry
+    behind = len(made.high) if deep else min(first + layout.CROWD + 1, len(made.high))
     begins = [(int(made.high[k]) << 64) + int(made.low[k]) for k in range(first, behind)]
     return int(made.piece[first + sum(begin <= address for begin in begins) - 1])
 
@@ -139,13 +143,14 @@ def test_the_ipv4_trie_answers_with_the_last_of_the_chain(
 @_SOME
 @given(
     st.lists(ranges6, min_size=1, max_size=30), st.lists(addresses6, max_size=9),
-    st.sampled_from([0, 1, 3, trie.CROWD]),
+    st.sampled_from([0, 1, 3, layout.CROWD]), st.sampled_from([0, 2, trie.BUSY]),
 )  # fmt: skip
 def test_the_ipv6_trie_answers_with_the_last_of_the_chain(
-    ranges: list[tuple[int, int]], others: list[int], crowd: int
+    ranges: list[tuple[int, int]], others: list[int], crowd: int, busy: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trie, "CROWD", crowd)
+        patch.setattr(trie, "BUSY", busy)
+        patch.setattr(layout, "CROWD", crowd)
         check6(ranges, others)
 
 
@@ -167,12 +172,12 @@ def test_the_ipv4_trie_answers_where_hundreds_of_nets_cross(
     assert len(made.root) == 1 << strides[0]
 
 
-@pytest.mark.parametrize("crowd", [0, trie.CROWD])
+@pytest.mark.parametrize("crowd", [0, layout.CROWD])
 @pytest.mark.parametrize("unit", [1, 1 << 55, 1 << 64, 1 << 72, 1 << 88, 1 << 119])
 def test_the_ipv6_trie_answers_where_hundreds_of_nets_cross(
     unit: int, crowd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trie, "CROWD", crowd)
+    monkeypatch.setattr(layout, "CROWD", crowd)
     base = _ANCHOR if unit < 1 << 119 else 0
     found = _random_ranges(Random(unit), 150)
     check6([(base + a * unit, base + (b + 1) * unit - 1) for a, b in found], [])
@@ -208,7 +213,7 @@ def test_only_slots_in_which_something_begins_need_a_node() -> None:
 def test_a_stretch_with_few_segments_is_a_bucket_and_a_crowded_one_a_node(
     crowd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trie, "CROWD", crowd)
+    monkeypatch.setattr(layout, "CROWD", crowd)
     for count in (crowd // 2, crowd):
         ranges = [
             (_ANCHOR + (2 * k + 1 << 80), _ANCHOR + (2 * k + 2 << 80) - 1) for k in range(count)
@@ -219,7 +224,7 @@ def test_a_stretch_with_few_segments_is_a_bucket_and_a_crowded_one_a_node(
 
 def test_what_is_cut_below_bit_64_is_a_bucket_however_crowded_it_is() -> None:
     made, _ = nets6([(_ANCHOR + 2 * k, _ANCHOR + 2 * k) for k in range(1000)])
-    assert (int(made.buckets[1]) - int(made.buckets[0]), len(made.buckets)) == (2000, 2)
+    assert [entry for entry in made.nodes.tolist() if entry <= layout.DEEP] == [layout.DEEP - 1]
     # Six levels lead down to bit 64, each with one node, before the bucket is reached.
     assert len(made.nodes) == 6 * 256
 
