@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 import weakref
 from hashlib import sha256
 from os import PathLike
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _MAPS: weakref.WeakValueDictionary[tuple[int, int, bytes], Map] = weakref.WeakValueDictionary()
 _LOCK = threading.Lock()
+_ATTEMPTS: Final = 1000  # a millisecond each
 # py-lmdb 3 links two engines with different file formats; ours is the one of LMDB 0.9.
 LMDB_ENGINE: Final[dict[str, Any]] = (
     {"lib_version": 0} if int(lmdb.__version__.partition(".")[0]) >= 3 else {}
@@ -141,12 +143,14 @@ class Map:
 def open_map(path: str) -> tuple[Map, Seal]:
     """Open a file or share the map this process already has of it."""
     try:
+        attempt = 0
         while True:
+            attempt += 1
             with open(path, "rb") as file, _LOCK:
                 seal = read_seal(file, path)
                 status = os.fstat(file.fileno())
                 key = (status.st_dev, status.st_ino, seal.build_id)
-                shared = _MAPS.get(key) or _opened(path, key[:2])
+                shared = _MAPS.get(key) or _opened(path, key[:2], attempt)
                 if shared is not None:
                     _MAPS[key] = shared
                     return shared, seal
@@ -159,8 +163,12 @@ def open_map(path: str) -> tuple[Map, Seal]:
         raise StoreError(path, f"the index cannot be read: {reason}") from None
 
 
-def _opened(path: str, place: tuple[int, int]) -> Map | None:
-    """Open a map; None when the path is another file by now, since LMDB opens it once more."""
+def _opened(path: str, place: tuple[int, int], attempt: int) -> Map | None:
+    """Open a map; None when that is to be tried again.
+
+    The path may be another file by now, since LMDB opens it once more; or another thread is just
+    letting go of the last map of this file, which LMDB still counts as open.
+    """
 
     def replaced() -> bool:
         now = os.stat(path)
@@ -168,10 +176,13 @@ def _opened(path: str, place: tuple[int, int]) -> Map | None:
 
     try:
         opened = Map(path)
-    except lmdb.Error:
+    except lmdb.Error as error:
         if replaced():
             return None
-        raise
+        if "already open" not in str(error) or attempt >= _ATTEMPTS:
+            raise
+        time.sleep(0.001)
+        return None
     return None if replaced() else opened
 
 
