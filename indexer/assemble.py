@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rirdex.query import layout
 
 from . import nets, roles, sorted_tables
+from .batch import DISOWNED, NARROW, OF_REGISTRY
 from .roles import Facts
 from .rows import Rows, other_objects
-from .rpsl import DISOWNED, NARROW, OF_REGISTRY
 from .scan import Ints
 
 Array = NDArray[Any]

@@ -27,11 +27,11 @@ from rirdex.query.errors import DumpError, Error
 
 from . import sources, writer
 from .assemble import Assembled, assemble
+from .batch import Batch
 from .blobs import train
 from .dialects import recognise
 from .pool import Task, give_back_memory, keep_freed_memory, read_all
 from .rows import Rows, join
-from .rpsl import Batch
 from .sources import Source
 
 _TRAINING: Final = 2 << 20

@@ -17,10 +17,10 @@ from rirdex.query.addresses import format_range
 from rirdex.query.errors import Error
 
 from . import roles
+from .batch import MORE_DESCR, NARROW
 from .hierarchy import Forest, TooManyCrossings, compress, nest, nesting_order
 from .roles import Facts
 from .rows import NET, Rows, merits, source_ranks, winners
-from .rpsl import MORE_DESCR, NARROW
 from .scan import Ints
 from .trie import build4, build6, flatten, strides_for
 

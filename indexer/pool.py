@@ -19,7 +19,8 @@ from typing import Final, NamedTuple, cast
 
 from rirdex.query.errors import Error
 
-from .rpsl import Batch, read_chunk
+from .batch import Batch
+from .rpsl import read_chunk
 from .sources import CHUNK
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rirdex.query import layout
 
+from .batch import LATIN, Batch
 from .intern import Dictionary, merge
-from .rpsl import LATIN, Batch
 from .scan import Ints, padded
 from .sorted_tables import text_order
 
@@ -45,7 +45,7 @@ class Rows(NamedTuple):
     number: NDArray[np.uint32]
     words: dict[str, Dictionary]
     origins: list[dict[str, int | str]]
-    origin: NDArray[np.int16]
+    origin: NDArray[np.int32]
     registries: list[str]
     registry: NDArray[np.int16]
 
@@ -107,7 +107,7 @@ def registry_rank(registry: str) -> tuple[int, str]:
 
 def _origins(
     sources: Dictionary, file: NDArray[np.int32]
-) -> tuple[list[dict[str, int | str]], NDArray[np.int16]]:
+) -> tuple[list[dict[str, int | str]], NDArray[np.int32]]:
     """Return the distinct pairs of file and source, and each row's pair.
 
     An object without `source:` belongs to the one most objects of its file name.
@@ -129,7 +129,7 @@ def _origins(
         }
         for k in order
     ]
-    return origins, np.argsort(np.array(order, np.int64)).astype(np.int16)[origin]
+    return origins, np.argsort(np.array(order, np.int64)).astype(np.int32)[origin]
 
 
 def winners(order: Ints, same: NDArray[np.bool_]) -> Ints:

@@ -37,6 +37,8 @@ ATTRIBUTES: Final = (
 CODE: Final = {name.decode(): code for code, name in enumerate(ATTRIBUTES) if name}
 NAME_LENGTH: Final = np.array([len(name) for name in ATTRIBUTES], np.int64)
 
+BLANKS: Final = bytes(range(33))
+_ROUNDS: Final = 8  # blanks that are trimmed off all values together; more is rare
 PAD: Final = 64  # bytes behind a text that word reads may touch
 _LOWER = np.uint64(0x2020202020202020)
 _COLONS = np.uint64(0x3A3A3A3A3A3A3A3A)
@@ -170,17 +172,19 @@ def trim(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Ints]:
         window = np.ndarray((len(text) - width,), f"<u{width}", text.data, 0, (1,))
         start += width * (window[start] == blank)
     rest = np.arange(len(start))
-    while len(rest):
+    for _ in range(_ROUNDS):
         rest = rest[(start[rest] < end[rest]) & (text[start[rest]] <= 32)]
         start[rest] += 1
+    for k in rest.tolist():
+        left = len(text[start[k] : end[k]].tobytes().lstrip(BLANKS))
+        start[k] = end[k] - left if left else max(start[k], end[k])
     rest = np.arange(len(end))
-    while len(rest):
+    for _ in range(_ROUNDS):
         rest = rest[(end[rest] > start[rest]) & (text[end[rest] - 1] <= 32)]
         end[rest] -= 1
+    for k in rest.tolist():
+        end[k] = start[k] + len(text[start[k] : end[k]].tobytes().rstrip(BLANKS))
     return start, np.maximum(start, end)
-
-
-BLANKS: Final = bytes(range(33))
 
 
 def joined_value(scanned: Scan, line: int, *, comments: bool) -> bytes:

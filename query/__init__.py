@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .errors import AddressError, Damaged, DumpError, Error, NoIndex, StoreError, WrongVersion
 from .index import Index, open_index
-from .model import Answer, Net, Object
+from .model import Answer
+from .records import Net, Object
 
 __all__ = [
     "AddressError",

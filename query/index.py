@@ -19,7 +19,8 @@ from . import layout
 from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, shown, span
 from .errors import AddressError, StoreError
 from .layout import BUCKETS, CROWD, DEEP, WIDE
-from .model import Answer, HandleAnswer, Net, Object
+from .model import Answer, HandleAnswer
+from .records import Net, Object
 from .store import Store, Tables
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .model import Answer, HandleAnswer, Json, Net, Object, Party
+from .model import Answer, HandleAnswer
+from .records import Json, Net, Object, Party
 
 if TYPE_CHECKING:
     from rirdex.indexer.build import Report, Summary

@@ -1,0 +1,100 @@
+"""Make the text columns of a chunk out of its values: single values, lists, names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .batch import Values
+from .intern import Column, column_of, local_column, rewritten, texts_of
+from .scan import Ints
+from .values import Flags
+
+
+def changes(column: Column) -> bool:
+    """Say whether folding may change a text of a column: most handles are folded already."""
+    text = column.text
+    return not text.isascii() or text.upper() != text or text.split() != [text]
+
+
+def texts_at(values: Values, which: Ints) -> list[bytes]:
+    """Return the texts of some values."""
+    pairs = zip(values.start[which].tolist(), values.end[which].tolist(), strict=True)
+    return [values.text[a:b].tobytes() for a, b in pairs]
+
+
+def folded(value: bytes) -> bytes:
+    """Return a handle as it is compared: upper case, blanks collapsed."""
+    upper = value.upper() if value.isascii() else value.decode().upper().encode()
+    return b" ".join(upper.split())
+
+
+def status_text(value: bytes) -> bytes:
+    """Return a status of RPSL: upper case, underscores as blanks."""
+    return folded(value.replace(b"_", b" "))
+
+
+def countries(value: bytes) -> bytes:
+    """Return the first token of each item of a comma list, upper case, joined by LF."""
+    tokens = [part.split(None, 1)[0] for part in value.split(b",") if part.strip()]
+    return b"\n".join(folded(token) for token in tokens)
+
+
+def handles(value: bytes) -> bytes:
+    """Return the items of a comma list as handles, joined by LF."""
+    return b"\n".join(folded(part) for part in value.split(b",") if part.strip())
+
+
+def single(
+    values: Values, name: str, count: int, change: Callable[[bytes], bytes] | None = None
+) -> Column:
+    """Return a column of each object's first value of an attribute, changed where need be."""
+    found = values.first_of(name)
+    column = local_column(
+        values.text, values.row[found], values.start[found], values.end[found], count
+    )
+    return rewritten(column, change) if change and changes(column) else column
+
+
+def only(column: Column, rows: Flags) -> Column:
+    """Return a column with the values of some rows only."""
+    return column._replace(codes=np.where(rows, column.codes, np.int32(-1)))
+
+
+def listed(values: Values, name: str, split: Callable[[bytes], bytes], count: int) -> Column:
+    """Return a column of lists: one attribute's values over all its lines, joined by LF."""
+    found = values.of(name)
+    row = values.row[found]
+    each = local_column(
+        values.text, np.arange(len(found)), values.start[found], values.end[found], len(found)
+    )
+    texts = texts_of(each)
+    if b"," in each.text or changes(each):
+        texts = [split(text) for text in texts]
+    codes = np.full(count, -1, np.int32)
+    again = np.zeros(len(row), bool)
+    again[1:] = row[1:] == row[:-1]
+    codes[row[~again]] = each.codes[~again]
+    several = np.unique(row[again])
+    if len(several):
+        member = np.isin(row, several)
+        _join_lists(codes, texts, row[member].tolist(), each.codes[member].tolist())
+    return column_of(codes, texts)
+
+
+def _join_lists(
+    codes: NDArray[np.int32], texts: list[bytes], rows: Iterable[int], parts: Iterable[int]
+) -> None:
+    lists: dict[int, list[int]] = {}
+    for row, part in zip(rows, parts, strict=True):
+        lists.setdefault(row, []).append(part)
+    joined: dict[tuple[int, ...], int] = {}
+    for row, members in lists.items():
+        key = tuple(members)
+        if key not in joined:
+            joined[key] = len(texts)
+            items = [item for part in key for item in texts[part].split(b"\n") if item]
+            texts.append(b"\n".join(items))
+        codes[row] = joined[key]

@@ -1,0 +1,345 @@
+"""Define the records of an index: `Net`, `Object`, `Org`, `Party`.
+
+They are small handles on the index: every member is read when it is asked for, so that an answer
+of which one field is used costs one field. They are frozen, keep the index's memory alive, and
+raise `StoreError` once the index is closed. `to_dict` gives the JSON.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import layout
+from .addresses import address_object, format_prefixes, format_range
+from .raw import raw_offset, raw_text
+from .rpsl import attributes, text_of
+
+if TYPE_CHECKING:
+    from .store import Tables
+
+Json = dict[str, Any]
+_EPOCH = date(1970, 1, 1)
+
+
+class Org(NamedTuple):
+    """Name an organisation: its handle and, when a source holds it, its name."""
+
+    handle: str
+    name: str | None
+
+
+class Party(NamedTuple):
+    """Name a party of a chain: a name, a handle or both, and the key of the net it stands in."""
+
+    name: str | None
+    handle: str | None
+    net: str
+
+
+def _text(tables: Tables, name: str, code: int) -> str | None:
+    """Return the text of a code in a dictionary, None for code 0."""
+    if not code:
+        return None
+    at = getattr(tables, f"text_{name}_at")
+    return str(getattr(tables, f"text_{name}")[at[code] : at[code + 1]], "utf-8")
+
+
+def _list(tables: Tables, name: str, code: int) -> tuple[str, ...]:
+    text = _text(tables, name, code)
+    return tuple(text.split("\n")) if text else ()
+
+
+def _date(days: int) -> date | None:
+    return _EPOCH + timedelta(days) if days else None
+
+
+def _day(value: date | None) -> str | None:
+    return value.isoformat() if value else None
+
+
+def _origin(tables: Tables, code: int) -> Json:
+    """Return the file, source and registry of a row."""
+    origins: list[Json] = tables.store.meta["origins"]
+    return origins[code]
+
+
+class Net:
+    """Describe one net: its range and what its registry says of it.
+
+    ``first`` and ``last`` are address objects, lists are tuples, dates are `datetime.date`,
+    what is missing is None or ().
+    """
+
+    __slots__ = ("_id", "_piece", "_tables")
+
+    def __init__(self, tables: Tables, net: int, piece: int) -> None:
+        self._tables = tables
+        self._id = net
+        self._piece = piece
+
+    @property
+    def id(self) -> int:
+        """Return the net's id, valid for this index file only."""
+        return self._id
+
+    @property
+    def netname(self) -> str | None:
+        """Return the net's short name as published."""
+        tables = self._tables
+        code = tables.net_netname[self._id]
+        at = tables.text_netname_at
+        return str(tables.text_netname[at[code] : at[code + 1]], "utf-8") or None
+
+    @property
+    def family(self) -> int:
+        """Return 4 or 6."""
+        return 4 if self._id < self._tables.nets4 else 6
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Return the first and last address as integers."""
+        tables, row = self._tables, self._id
+        if row < tables.nets4:
+            return tables.net_first4[row], tables.net_last4[row]
+        row -= tables.nets4
+        return (
+            tables.net_first6_hi[row] << 64 | tables.net_first6_lo[row],
+            tables.net_last6_hi[row] << 64 | tables.net_last6_lo[row],
+        )
+
+    @property
+    def first(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        """Return the first address."""
+        return address_object(self.family, self.bounds[0])
+
+    @property
+    def last(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+        """Return the last address."""
+        return address_object(self.family, self.bounds[1])
+
+    @property
+    def key(self) -> str:
+        """Return the net's key as its registry writes it."""
+        return format_range(self.family, *self.bounds)
+
+    @property
+    def cidrs(self) -> tuple[str, ...]:
+        """Return the fewest prefixes that make up the range."""
+        return tuple(format_prefixes(self.family, *self.bounds))
+
+    @property
+    def status(self) -> str | None:
+        """Return the status, upper case, blanks collapsed."""
+        return _text(self._tables, "status", self._tables.net_status[self._id])
+
+    @property
+    def role(self) -> str:
+        """Return the role of the net in its chain (`layout.ROLES`)."""
+        return layout.ROLES[self._tables.piece_role[self._piece] & layout.ROLE_BITS]
+
+    @property
+    def country(self) -> tuple[str, ...]:
+        """Return the country codes as published, upper case."""
+        return _list(self._tables, "country", self._tables.net_country[self._id])
+
+    @property
+    def descr(self) -> tuple[str, ...]:
+        """Return the description, a text for each attribute."""
+        tables = self._tables
+        if tables.piece_role[self._id] & layout.MORE_DESCR:
+            return tuple(value for name, value in attributes(self.raw) if name == "descr" and value)
+        first = _text(tables, "descr", tables.net_descr[self._id])
+        return (first,) if first else ()
+
+    @property
+    def org(self) -> Org | None:
+        """Return the organisation the net refers to; its name is None when no source holds it."""
+        tables = self._tables
+        code = tables.net_org[self._id]
+        handle = _text(tables, "org", code)
+        if handle is None:
+            return None
+        row = tables.org_object[code]
+        return Org(handle, _text(tables, "name", tables.object_name[row]) if row >= 0 else None)
+
+    @property
+    def mnt_by(self) -> tuple[str, ...]:
+        """Return the maintainers of the object."""
+        return _list(self._tables, "mnt_by", self._tables.net_mnt_by[self._id])
+
+    @property
+    def created(self) -> date | None:
+        """Return when the registry says the object was created."""
+        return _date(self._tables.net_created[self._id])
+
+    @property
+    def modified(self) -> date | None:
+        """Return when the registry says the object was last changed."""
+        return _date(self._tables.net_modified[self._id])
+
+    @property
+    def source(self) -> str:
+        """Return the `source` of the object, upper case."""
+        return str(self._origin["source"])
+
+    @property
+    def registry(self) -> str:
+        """Return the registry that publishes the object."""
+        return str(self._origin["registry"])
+
+    @property
+    def _origin(self) -> Json:
+        return _origin(self._tables, self._tables.net_origin[self._id])
+
+    @property
+    def raw(self) -> bytes:
+        """Return the object's text as it stands in its dump."""
+        return raw_text(self._tables, self._tables.net_object[self._id])
+
+    @property
+    def text(self) -> str:
+        """Return the object's text, each line decoded as UTF-8, else latin-1."""
+        return text_of(self.raw)
+
+    @property
+    def dump(self) -> Json:
+        """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
+        return _dump(self._tables, self._origin, self._tables.net_object[self._id])
+
+    @property
+    def party(self) -> Party:
+        """Return who the net names: org-name, else first descr, else netname; and the handle."""
+        org = self.org
+        if org is not None and org.name:
+            return Party(org.name, org.handle, self.key)
+        tables = self._tables
+        name = _text(tables, "descr", tables.net_descr[self._id]) or self.netname
+        return Party(name, org.handle if org else None, self.key)
+
+    def to_dict(self, explain: bool = False) -> Json:
+        """Return the net as in the JSON of an answer; ``explain`` adds `dump`."""
+        org = self.org
+        found = {
+            "key": self.key, "first": str(self.first), "last": str(self.last),
+            "cidrs": list(self.cidrs), "netname": self.netname, "status": self.status,
+            "role": self.role, "country": list(self.country), "descr": list(self.descr),
+            "org": org._asdict() if org else None, "mnt_by": list(self.mnt_by),
+            "created": _day(self.created), "modified": _day(self.modified),
+            "source": self.source,
+        }  # fmt: skip
+        if explain:
+            found["dump"] = self.dump
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Net) and (self._id, self._tables.store.seal) == (
+            other._id,
+            other._tables.store.seal,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._id, self._tables.store.seal))
+
+    def __repr__(self) -> str:
+        return f"<Net {self._id} {self.key} {self.netname} {self.status}>"
+
+
+def _dump(tables: Tables, origin: Json, number: int) -> Json:
+    source = tables.store.meta["sources"][origin["file"]]
+    return {
+        "file": source["name"], "date": source["date"], "sha256": source["sha256"],
+        "offset": raw_offset(tables, number),
+    }  # fmt: skip
+
+
+class Object:
+    """Describe an object that is no net: an organisation, role, person, irt, mntner, ..."""
+
+    __slots__ = ("_id", "_tables")
+
+    def __init__(self, tables: Tables, row: int) -> None:
+        self._tables = tables
+        self._id = row
+
+    @property
+    def kind(self) -> str:
+        """Return the class of the object."""
+        return layout.CLASSES[self._tables.object_class[self._id]]
+
+    @property
+    def key(self) -> str:
+        """Return the primary key, upper case."""
+        return _text(self._tables, "key", self._tables.object_key[self._id]) or ""
+
+    @property
+    def name(self) -> str | None:
+        """Return what the object is called: org-name, role, person, as-name or descr."""
+        return _text(self._tables, "name", self._tables.object_name[self._id])
+
+    @property
+    def org(self) -> str | None:
+        """Return the handle of the organisation the object refers to."""
+        return _text(self._tables, "org", self._tables.object_org[self._id])
+
+    @property
+    def created(self) -> date | None:
+        """Return when the registry says the object was created."""
+        return _date(self._tables.object_created[self._id])
+
+    @property
+    def modified(self) -> date | None:
+        """Return when the registry says the object was last changed."""
+        return _date(self._tables.object_modified[self._id])
+
+    @property
+    def source(self) -> str:
+        """Return the `source` of the object, upper case."""
+        return str(self._origin["source"])
+
+    @property
+    def registry(self) -> str:
+        """Return the registry that publishes the object."""
+        return str(self._origin["registry"])
+
+    @property
+    def _origin(self) -> Json:
+        return _origin(self._tables, self._tables.object_origin[self._id])
+
+    @property
+    def raw(self) -> bytes:
+        """Return the object's text as it stands in its dump."""
+        return raw_text(self._tables, self._tables.object_object[self._id])
+
+    @property
+    def text(self) -> str:
+        """Return the object's text, each line decoded as UTF-8, else latin-1."""
+        return text_of(self.raw)
+
+    @property
+    def dump(self) -> Json:
+        """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
+        return _dump(self._tables, self._origin, self._tables.object_object[self._id])
+
+    def to_dict(self, explain: bool = False) -> Json:
+        """Return the object as in the JSON of an answer."""
+        found: Json = {
+            "class": self.kind, "key": self.key, "source": self.source, "name": self.name,
+            "org": self.org, "abuse": [],
+        }  # fmt: skip
+        if explain:
+            found["dump"] = self.dump
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Object) and (self._id, self._tables.store.seal) == (
+            other._id,
+            other._tables.store.seal,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._id, self._tables.store.seal))
+
+    def __repr__(self) -> str:
+        return f"<Object {self.kind} {self.key} {self.source}>"
