@@ -2,16 +2,17 @@
 
 IPv4: a root table over the first bits of an address, then levels of nodes for 3 or 4 bits each
 (`layout.STRIDES_LARGE`, `STRIDES_SMALL`). An entry >= 0 is the piece that answers, -1 is
-nothing, anything below is a node: its entries begin at -2 - entry. Where the dump is large so is
-the root, and one memory access answers most addresses; a small index stays small.
+nothing, anything below is a node: its entries begin at -entry
+(the first two of all are unused). Where the dump is large so is the root, and one memory access
+answers most addresses; a small index stays small.
 
 IPv6: a root over 16 bits, nodes of 256 entries for 8 bits each, down to bit 64 of the address;
 where many segments begin within 16 bits of the root, one node of 65,536 entries saves a level. A
 stretch in which few segments begin (at most `layout.CROWD`) is a bucket instead of a node: the
 segments from a first one on, to search by bisection. That bounds the memory by the number of
 segments whatever the addresses are. What is still crowded below bit 64 is a bucket without a limit.
-The entries of a node begin at -2 - entry, those of a wide one at `layout.WIDE` - entry; the first
-segment of a bucket is `layout.BUCKETS` - entry, or `layout.DEEP` - entry.
+The entries of a node begin at -entry, those of a wide one at `layout.WIDE` - entry; how buckets are
+encoded is said in `layout`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rirdex.query import layout
+from rirdex.query.errors import Error
 
 from .hierarchy import Forest
 from .scan import Ints
 
 LARGE: Final = 100_000  # segments from which a root of 16 MB is worth it
 BUSY: Final = 4096  # segments in a /16 from which a wide node is worth its 256 KiB
+MOST_SEGMENTS: Final = 1 << 25  # so that the entries of buckets do not run into each other
 Entries = NDArray[np.int32]
 Words = NDArray[np.uint64]
+_UNUSED = np.full(2, -1, np.int32)  # so that the entry of every node is below -1
 
 
 class Trie4(NamedTuple):
@@ -92,13 +96,13 @@ def build4(begins: Ints, owners: Ints) -> Trie4:
     shift = 32 - root_bits
     starts = np.arange(1 << root_bits, dtype=np.int64) << shift
     root, places = _fill(begins, owners, starts, shift)
-    levels: list[Entries] = []
-    base = 0
+    levels = [_UNUSED]
+    base = len(_UNUSED)
     target = root
     for bits in strides:
         size = 1 << bits
         parents = starts[places]
-        target[places] = (-2 - base - size * np.arange(len(places))).astype(np.int32)
+        target[places] = (-base - size * np.arange(len(places))).astype(np.int32)
         base += size * len(places)
         shift -= bits
         starts = (parents[:, None] + (np.arange(size) << shift)).ravel()
@@ -117,10 +121,13 @@ def _fill(begins: Ints, owners: Ints, starts: Ints, shift: int) -> tuple[Entries
 
 def build6(high: Words, low: Words, owners: Ints) -> Trie6:
     """Build the IPv6 trie from segments that begin at address 0, given as (high, low) words."""
+    if len(high) > MOST_SEGMENTS:
+        raise Error(f"more than {MOST_SEGMENTS:,} IPv6 borders: leave some of the dumps out")
     slots = np.arange(1 << 16, dtype=np.uint64)
     wide_slots, wide = slots[:0], np.zeros(0, np.int32)
-    levels: list[Entries] = []
-    base = 0
+    root = wide
+    levels = [_UNUSED]
+    base = len(_UNUSED)
     for shift in range(48, -1, -8):
         own = len(slots)
         if shift == 32:
@@ -129,7 +136,8 @@ def build6(high: Words, low: Words, owners: Ints) -> Trie6:
         entries = owners[first].astype(np.int32)
         crowded = inside > layout.CROWD
         bucket = (inside > 0) & ~(crowded & (shift > 0))
-        entries[bucket] = (np.where(crowded, layout.DEEP, layout.BUCKETS) - first)[bucket]
+        packed = layout.BUCKETS - (first * layout.ROOM + inside - 1)
+        entries[bucket] = np.where(crowded, layout.DEEP - first, packed)[bucket]
         node = crowded & (shift > 0)
         if shift == 48:
             busy = np.flatnonzero(inside > BUSY)
@@ -137,13 +145,16 @@ def build6(high: Words, low: Words, owners: Ints) -> Trie6:
             node[busy] = False
             wide_slots = _children(slots[busy], 16)
         nodes = np.flatnonzero(node)
-        entries[nodes] = -2 - 256 * (base + np.arange(len(nodes)))
-        base += len(nodes)
+        entries[nodes] = -base - 256 * np.arange(len(nodes))
+        base += 256 * len(nodes)
         if shift == 32:
             entries, wide = entries[:own], entries[own:]
-        levels.append(entries)
+        if shift == 48:
+            root = entries
+        else:
+            levels.append(entries)
         slots = _children(slots[nodes], 8)
-    return Trie6(levels[0], wide, np.concatenate(levels[1:]), high, low, owners.astype(np.int32))
+    return Trie6(root, wide, np.concatenate(levels), high, low, owners.astype(np.int32))
 
 
 def _children(slots: Words, bits: int) -> Words:

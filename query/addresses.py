@@ -20,6 +20,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 WORD = Struct(">I").unpack
 PAIR = Struct(">QQ").unpack
+PARTS = Struct(">HH4B8x").unpack  # what the levels of the IPv6 trie go by
 _MAPPED_HIGH = 0xFFFF
 LIMIT = {4: 1 << 32, 6: 1 << 128}
 

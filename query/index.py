@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from . import layout
-from .addresses import PAIR, WORD, Address, Network, Span, as_number, pack, shown, span
+from .addresses import PAIR, PARTS, WORD, Address, Network, Span, as_number, pack, shown, span
 from .errors import AddressError, StoreError
-from .layout import BUCKETS, CROWD, DEEP, WIDE
+from .layout import BUCKETS, DEEP, ROOM, ROOM_BITS, WIDE
 from .model import Answer, HandleAnswer
 from .records import Net, Object
 from .store import Store, Tables
@@ -108,28 +108,25 @@ class Index:
         Raises `AddressError`.
         """
         tables = self._tables
-        if type(address) is str and ":" not in address:
-            try:
-                number: int = WORD(inet_pton(AF_INET, address))[0]
-            except (OSError, ValueError):
-                number = pack(address)[1]
-            piece = tables.trie4_root[number >> tables.shift4]
-            if piece < -1:
-                if tables.large4:  # the levels of STRIDES_LARGE, written out: a loop costs 100 ns
-                    nodes = tables.trie4_nodes
-                    piece = nodes[(number >> 6 & 15) - 2 - piece]
-                    if piece < -1:
-                        piece = nodes[(number >> 3 & 7) - 2 - piece]
+        try:
+            if ":" in address:  # type: ignore[operator]
+                piece = self._piece6(inet_pton(AF_INET6, address))  # type: ignore[arg-type]
+            else:
+                number: int = WORD(inet_pton(AF_INET, address))[0]  # type: ignore[arg-type]
+                piece = tables.trie4_root[number >> tables.shift4]
+                if piece < -1:
+                    if tables.large4:  # `STRIDES_LARGE` written out: a loop costs 100 ns
+                        nodes = tables.trie4_nodes
+                        number &= 1023
+                        piece = nodes[(number >> 6) - piece]
                         if piece < -1:
-                            piece = nodes[(number & 7) - 2 - piece]
-                else:
-                    piece = self._piece4(number)
-        elif type(address) is str:
-            try:
-                piece = self._piece6(inet_pton(AF_INET6, address))
-            except (OSError, ValueError):
-                piece = self._piece(*pack(address))
-        else:
+                            piece = nodes[(number >> 3 & 7) - piece]
+                            if piece < -1:
+                                piece = nodes[(number & 7) - piece]
+                    else:
+                        piece = self._piece4(number)
+        except (TypeError, AttributeError, OSError, ValueError):
+            # Anything but the text of an address: asking beforehand would cost everyone 60 ns.
             piece = self._piece(*pack(address))
         if piece < tables.nets:
             return piece if piece >= 0 else None
@@ -143,7 +140,7 @@ class Index:
         tables = self._tables
         piece: int = tables.trie4_root[number >> tables.shift4]
         for shift, mask in tables.levels4 if piece < -1 else ():
-            piece = tables.trie4_nodes[(number >> shift & mask) - 2 - piece]
+            piece = tables.trie4_nodes[(number >> shift & mask) - piece]
             if piece >= -1:
                 break
         return piece
@@ -151,36 +148,41 @@ class Index:
     def _piece6(self, packed: bytes) -> int:
         """Return the piece that answers for a packed IPv6 address, -1 for none."""
         tables = self._tables
-        slot = packed[0] << 8 | packed[1]
-        if not slot and packed.startswith(_MAPPED):
+        top, second, third, fourth, fifth, sixth = PARTS(packed)
+        if not top and packed.startswith(_MAPPED):
             return self._piece4(WORD(packed[12:])[0])
-        piece: int = tables.trie6_root[slot]
+        piece: int = tables.trie6_root[top]
         if piece >= -1:
             return piece
-        if piece > BUCKETS:
-            rest = packed[2:8]
-            if piece <= WIDE:
-                piece = tables.trie6_wide[WIDE - piece + (packed[2] << 8 | packed[3])]
-                rest = packed[4:8]
-            nodes = tables.trie6_nodes
-            for byte in rest:
-                if piece >= -1:
-                    return piece
-                if piece <= BUCKETS:
-                    break
-                piece = nodes[byte - 2 - piece]
-            if piece >= -1:
-                return piece
+        # A loop over the levels would take a third longer.
+        nodes = tables.trie6_nodes
+        if BUCKETS < piece <= WIDE:
+            piece = tables.trie6_wide[WIDE - piece + second]
+        elif piece > BUCKETS:
+            piece = nodes[(second >> 8) - piece]
+            if BUCKETS < piece < -1:
+                piece = nodes[(second & 255) - piece]
+        if BUCKETS < piece < -1:
+            piece = nodes[third - piece]
+            if BUCKETS < piece < -1:
+                piece = nodes[fourth - piece]
+                if BUCKETS < piece < -1:
+                    piece = nodes[fifth - piece]
+                    if BUCKETS < piece < -1:
+                        piece = nodes[sixth - piece]
+        if piece >= -1:
+            return piece
         # A bucket: search its segments for the last that begins at or before the address.
-        first, behind = BUCKETS - piece, tables.segments6
-        if piece <= DEEP:
-            first = DEEP - piece
-        elif behind > first + CROWD:
-            behind = first + CROWD + 1
+        if piece > DEEP:
+            piece = BUCKETS - piece
+            first = piece >> ROOM_BITS
+            behind = first + 2 + (piece & ROOM - 1)
+        else:
+            first, behind = DEEP - piece, tables.segments6
         high, low = PAIR(packed)
         highs, lows = tables.trie6_hi, tables.trie6_lo
         place = bisect_right(highs, high, first, behind) - 1
-        if highs[place] == high and lows[place] > low:
+        if lows[place] > low and highs[place] == high:
             begin = bisect_left(highs, high, first, place + 1)
             place = bisect_right(lows, low, begin, place + 1) - 1
         return tables.trie6_piece[place]  # type: ignore[no-any-return]
@@ -191,25 +193,24 @@ class Index:
         Of several objects under one handle the first is meant; `answers` gives them all.
         Raises `AddressError`.
         """
-        if type(query) is str and ":" not in query:
-            try:
-                number: int = WORD(inet_pton(AF_INET, query))[0]
-            except (OSError, ValueError):
-                return self.answers(query)[0]
-            tables = self._tables
-            piece = tables.trie4_root[number >> tables.shift4]
-            if piece < -1:
-                if tables.large4:  # the levels of STRIDES_LARGE, written out: a loop costs 100 ns
-                    nodes = tables.trie4_nodes
-                    piece = nodes[(number >> 6 & 15) - 2 - piece]
+        tables = self._tables
+        try:
+            number: int = WORD(inet_pton(AF_INET, query))[0]  # type: ignore[arg-type]
+        except (TypeError, OSError, ValueError):
+            return self.answers(query)[0]
+        piece = tables.trie4_root[number >> tables.shift4]
+        if piece < -1:
+            if tables.large4:  # as in `match`
+                nodes = tables.trie4_nodes
+                low = number & 1023
+                piece = nodes[(low >> 6) - piece]
+                if piece < -1:
+                    piece = nodes[(low >> 3 & 7) - piece]
                     if piece < -1:
-                        piece = nodes[(number >> 3 & 7) - 2 - piece]
-                        if piece < -1:
-                            piece = nodes[(number & 7) - 2 - piece]
-                else:
-                    piece = self._piece4(number)
-            return Answer(self, tables, query, number, piece)
-        return self.answers(query)[0]
+                        piece = nodes[(low & 7) - piece]
+            else:
+                piece = self._piece4(number)
+        return Answer(self, tables, query, number, piece)  # type: ignore[arg-type]
 
     def answers(self, query: Query) -> list[Answer]:
         """Return one answer, or one for each object under a handle. Raises `AddressError`."""

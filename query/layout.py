@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 SMALLEST_TABLE: Final = 4096
 PART: Final = 64 << 20
 
@@ -121,12 +121,15 @@ REGISTRIES: Final = ("RIPE", "APNIC", "AFRINIC", "LACNIC", "ARIN")
 
 
 BLANKS: Final = "".join(map(chr, range(33)))  # what is stripped off both ends of every value
-# Entries of the IPv6 trie from here down are buckets, those from DEEP down ones without a limit to
-# their length; in the root alone, entries from WIDE down to BUCKETS are nodes for 16 bits.
+# Entries of the IPv6 trie from here down are buckets: the first segment times ROOM, and how many
+# begin inside less one. From DEEP down they are ones without a limit to their length: the first
+# segment alone. In the root, entries from WIDE down to BUCKETS are nodes for 16 bits.
 WIDE: Final = -(1 << 29)
 BUCKETS: Final = -(2 << 29)
 DEEP: Final = -(3 << 29)
-CROWD: Final = 16  # segments that begin inside a bucket, at most
+ROOM_BITS: Final = 4
+ROOM: Final = 1 << ROOM_BITS
+CROWD: Final = 16  # segments that begin inside a bucket, at most: no more than ROOM
 
 
 def levels(strides: tuple[int, ...]) -> tuple[int, tuple[tuple[int, int], ...]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .addresses import pack
 from .errors import AddressError
-from .layout import BUCKETS, CROWD, DEEP, WIDE
+from .layout import BUCKETS, DEEP, ROOM, WIDE
 from .quads import read_quads
 
 if TYPE_CHECKING:
@@ -49,19 +49,21 @@ def _nets(index: Index, pieces: Pieces) -> Pieces:
     count = index._tables.nets
     cut = np.flatnonzero(pieces >= count)
     if len(cut):
-        nets = np.frombuffer(index._tables.piece_net, np.uint32)
+        nets = np.frombuffer(index._tables.view("piece_net"), np.uint32)
         pieces[cut] = nets[pieces[cut] - count]
     return pieces
 
 
 def _pieces4(index: Index, addresses: NDArray[np.uint32]) -> Pieces:
     tables = index._tables
-    pieces = np.frombuffer(tables.trie4_root, np.int32).take(addresses >> np.uint32(tables.shift4))
+    pieces = np.frombuffer(tables.view("trie4_root"), np.int32).take(
+        addresses >> np.uint32(tables.shift4)
+    )
     rest = np.flatnonzero(pieces < -1)
-    nodes = np.frombuffer(tables.trie4_nodes, np.int32)
+    nodes = np.frombuffer(tables.view("trie4_nodes"), np.int32)
     for shift, mask in tables.levels4:
         slot = (addresses[rest] >> np.uint32(shift) & np.uint32(mask)).astype(np.int32)
-        found = nodes.take(slot - 2 - pieces[rest])
+        found = nodes.take(slot - pieces[rest])
         pieces[rest] = found
         rest = rest[found < -1]
     return pieces
@@ -71,16 +73,20 @@ def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
     """Match packed IPv6 addresses, (n, 16) uint8."""
     tables = index._tables
     columns = np.ascontiguousarray(addresses.T[:8]).astype(np.int32)
-    pieces: Pieces = np.frombuffer(tables.trie6_root, np.int32).take(columns[0] << 8 | columns[1])
+    pieces: Pieces = np.frombuffer(tables.view("trie6_root"), np.int32).take(
+        columns[0] << 8 | columns[1]
+    )
     wide = np.flatnonzero((pieces <= WIDE) & (pieces > BUCKETS))
     slot = columns[2][wide] << 8 | columns[3][wide]
-    pieces[wide] = np.frombuffer(tables.trie6_wide, np.int32).take(WIDE - pieces[wide] + slot)
+    pieces[wide] = np.frombuffer(tables.view("trie6_wide"), np.int32).take(
+        WIDE - pieces[wide] + slot
+    )
     level = np.full(len(pieces), 2, np.int8)
     level[wide] = 4
-    nodes = np.frombuffer(tables.trie6_nodes, np.int32)
+    nodes = np.frombuffer(tables.view("trie6_nodes"), np.int32)
     for depth in range(2, 8):
         rest = np.flatnonzero((pieces < -1) & (pieces > BUCKETS) & (level <= depth))
-        pieces[rest] = nodes.take(columns[depth][rest] - 2 - pieces[rest])
+        pieces[rest] = nodes.take(columns[depth][rest] - pieces[rest])
     crowded = np.flatnonzero(pieces <= BUCKETS)
     if len(crowded):
         pieces[crowded] = _search(tables, pieces[crowded], addresses[crowded])
@@ -94,18 +100,19 @@ def _packed(index: Index, addresses: NDArray[np.uint8]) -> Pieces:
 
 def _search(tables: Any, buckets: Pieces, addresses: NDArray[np.uint8]) -> Pieces:
     """Bisect each address's bucket: the last segment that begins at or before the address."""
-    highs = np.frombuffer(tables.trie6_hi, np.uint64)
-    lows = np.frombuffer(tables.trie6_lo, np.uint64)
+    highs = np.frombuffer(tables.view("trie6_hi"), np.uint64)
+    lows = np.frombuffer(tables.view("trie6_lo"), np.uint64)
     words = np.ascontiguousarray(addresses).view(">u8").astype(np.uint64)
     high, low = words[:, 0], words[:, 1]
     deep = buckets <= DEEP
-    left = (np.where(deep, DEEP, BUCKETS) - buckets).astype(np.intp)
-    right = np.where(deep, len(highs), np.minimum(left + CROWD + 1, len(highs)))
+    first, inside = np.divmod(BUCKETS - buckets, ROOM)
+    left = np.where(deep, DEEP - buckets, first).astype(np.intp)
+    right = np.where(deep, len(highs), left + inside + 2)
     while True:
         middle = (left + right) >> 1
         open_rows = middle > left
         if not open_rows.any():
-            return np.frombuffer(tables.trie6_piece, np.int32)[left]
+            return np.frombuffer(tables.view("trie6_piece"), np.int32)[left]
         begins = highs[middle]
         before = (begins < high) | ((begins == high) & (lows[middle] <= low))
         left = np.where(open_rows & before, middle, left)

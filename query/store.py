@@ -186,14 +186,55 @@ def _opened(path: str, place: tuple[int, int], attempt: int) -> Map | None:
     return None if replaced() else opened
 
 
+_TEXTS: Final = {f"text.{name}" for name in layout.DICTIONARIES}
+_TABLE_OF: Final = {
+    name.replace(".", "_"): name
+    for name in [*layout.COLUMNS, *_TEXTS, *(f"{text}.at" for text in _TEXTS)]
+}
+
+
+class Unread:
+    """Stand in for a table until it is first read; then put the table in its own place.
+
+    It holds the store, not the `Tables` it stands in: a cycle would keep the file mapped until
+    the collector runs.
+    """
+
+    __slots__ = ("_name", "_store", "_tables")
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._store = tables.store
+        self._tables = weakref.ref(tables)
+        self._name = name
+
+    def load(self) -> memoryview:
+        """Fetch the table. Raises `StoreError` when the index is closed."""
+        table = _TABLE_OF[self._name]
+        value = self._store.raw(table) if table in _TEXTS else self._store.table(table)
+        tables = self._tables()
+        if tables is not None:
+            setattr(tables, self._name, value)
+        return value
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.load()[place]
+
+    def __len__(self) -> int:
+        return len(self.load())
+
+
 class Tables:
     """Hold the tables of an open store as attributes: `net_first4` is table `net.first4`.
 
-    A table is fetched when its attribute is first read. `text_netname` is a dictionary's text,
-    `text_netname_at` where its texts begin; code 0, the empty text, is "missing". After
-    `Store.close` and `release` every attribute raises `StoreError`. It holds the store, never
-    the other way round: a cycle would keep the file mapped until the collector runs.
+    A table is fetched when it is first read; from then on reading it costs one slot.
+    `text_netname` is a dictionary's text, `text_netname_at` where its texts begin; code 0, the
+    empty text, is "missing". After `Store.close` and `release` every table raises `StoreError`.
     """
+
+    __slots__ = (
+        "__weakref__", "blocks", "large4", "levels4", "nets", "nets4", "segments6", "shift4",
+        "store", *_TABLE_OF,
+    )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -203,27 +244,21 @@ class Tables:
         self.segments6: int = store.meta["tables"]["trie6.piece"]["size"] // 4
         self.large4 = tuple(store.meta["strides"]) == layout.STRIDES_LARGE
         self.shift4, self.levels4 = layout.levels(tuple(store.meta["strides"]))
+        self.release()
 
-    def __getattr__(self, name: str) -> Any:
-        table = _TABLE_OF.get(name)
-        if table is None:
-            raise AttributeError(name)
-        value = self.store.raw(table) if table in _TEXTS else self.store.table(table)
-        setattr(self, name, value)
-        return value
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def view(self, name: str) -> memoryview:
+        """Return a table as a memoryview, for those who need its buffer."""
+        found = getattr(self, name)
+        return found.load() if isinstance(found, Unread) else found
 
     def release(self) -> None:
-        """Forget all tables, so that reading them asks the closed store and fails."""
-        for name in list(vars(self)):
-            if name in _TABLE_OF:
-                delattr(self, name)
-
-
-_TEXTS: Final = {f"text.{name}" for name in layout.DICTIONARIES}
-_TABLE_OF: Final = {
-    name.replace(".", "_"): name
-    for name in [*layout.COLUMNS, *_TEXTS, *(f"{text}.at" for text in _TEXTS)]
-}
+        """Forget all tables, so that reading them asks the store, which fails once it is closed."""
+        for name in _TABLE_OF:
+            setattr(self, name, Unread(self, name))
 
 
 class Store:

@@ -154,8 +154,8 @@ def match_rows(index: Index, nets4: int) -> Iterator[Row]:
     """Measure single and vectorised look-ups against the peers over the same nets."""
     import pytricia
 
-    first = np.frombuffer(index._tables.net_first4, np.uint32)
-    last = np.frombuffer(index._tables.net_last4, np.uint32)
+    first = np.frombuffer(index._tables.view("net_first4"), np.uint32)
+    last = np.frombuffer(index._tables.view("net_last4"), np.uint32)
     tricia = pytricia.PyTricia(32)
     for net in standing(index, range(nets4)):
         for address, length in prefixes(4, int(first[net]), int(last[net])):
