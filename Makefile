@@ -24,7 +24,7 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
-# make bench SIZE=small | medium | ripe
+# make bench SIZE=small | medium | large | ripe
 SIZE ?= medium
 bench: .venv/bench
 	$(BIN)/python tests/bench.py --size $(SIZE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, NamedTuple
 
@@ -17,18 +18,18 @@ from .rows import Rows, other_objects
 from .scan import Ints
 
 Array = NDArray[Any]
+Put = Callable[[str, Array | bytearray], None]
 _DAY = 86400
 _TOP = np.uint64(2**64 - 1)
 
 
 class Assembled(NamedTuple):
-    """Hold the arrays by table name, the dictionaries' texts, and the rows of sorted databases.
+    """Hold the arrays by table name that are not written yet, and the rows of sorted databases.
 
     ``nets`` and ``objects`` are the rows (of `Rows`) that were kept, in the order of their ids.
     """
 
     arrays: dict[str, Array]
-    texts: dict[str, bytearray]
     inverse: dict[str, Future[list[tuple[bytes, bytes]]]]
     nets: Ints
     objects: Ints
@@ -36,37 +37,54 @@ class Assembled(NamedTuple):
     strides: tuple[int, ...]
 
 
-def assemble(rows: Rows, pool: Executor) -> Assembled:
-    """Build every table but the raw texts; the sorted databases in ``pool``, meanwhile."""
+def assemble(rows: Rows, pool: Executor, put: Put) -> Assembled:
+    """Build every table but the raw texts.
+
+    ``pool`` has one thread, which works beside: it hashes names, hands what is ready to ``put``,
+    in a fixed order, and builds the sorted databases.
+    """
     objects = other_objects(rows)
     org_object = _org_objects(rows, objects)
-    facts = _facts(rows, objects, org_object)
+    names = pool.submit(_names, rows, objects, org_object)
+    facts = _facts(rows)
     held = org_object >= 0
     own = np.zeros(len(org_object), bool)
     own[held] = (rows.flags[objects[org_object[held]]] & OF_REGISTRY) > 0
-    names = rows.words["org"]
-    own |= [names[k].decode() in roles.REGISTRY_ORGS for k in range(len(names))]
+    orgs = rows.words["org"]
+    own |= [orgs[k].decode() in roles.REGISTRY_ORGS for k in range(len(orgs))]
     kind = roles.classify(facts, rows.words, own, held)
     placeholder = roles.placeholders(facts, rows.words["netname"], rows.words["mnt_by"])
     families = nets.order(rows, kind)
     net_rows = np.concatenate([family.row for family in families])
-    inverse = _inverse(rows, net_rows, objects, pool)
-    built = nets.build(rows, families, facts, kind, placeholder)
+    parties = roles.Parties(facts.org, names.result(), roles.rs_maintained(facts, rows.words))
     del facts
-    arrays = dict(built.tables)
-    arrays["org.object"] = org_object.astype(np.int32)
-    arrays |= _columns(
-        rows, "net", net_rows, ("netname", "descr", "country", "status", "org", "mnt_by")
-    )
-    arrays |= _columns(rows, "object", objects, ("key", "name", "org"))
-    arrays["object.class"] = rows.kind[objects].astype(np.uint8)
-    for name in layout.DICTIONARIES:
-        arrays[f"text.{name}.at"] = rows.words[name].at
-    texts = {name: rows.words[name].text for name in layout.DICTIONARIES}
+    written = pool.submit(_put_columns, rows, net_rows, objects, org_object, put)
+    inverse = _inverse(rows, net_rows, objects, pool)
+    built = nets.build(rows, families, parties, kind, placeholder)
+    written.result()
     return Assembled(
-        arrays, texts, inverse, net_rows, objects, len(families[0].row),
-        built.strides,
-    )  # fmt: skip
+        dict(built.tables), inverse, net_rows, objects, len(families[0].row), built.strides
+    )
+
+
+def _put_columns(rows: Rows, net_rows: Ints, objects: Ints, org_object: Ints, put: Put) -> None:
+    """Write the dictionaries and the columns that are read off the rows, one after the other."""
+    for name in layout.DICTIONARIES:
+        put(f"text.{name}", rows.words[name].text)
+        put(f"text.{name}.at", rows.words[name].at)
+    put("org.object", org_object.astype(np.int32))
+    put("object.class", rows.kind[objects].astype(np.uint8))
+    for table, which, texts in (
+        ("net", net_rows, ("netname", "descr", "country", "status", "org", "mnt_by")),
+        ("object", objects, ("key", "name", "org")),
+    ):
+        for name in texts:
+            codes = rows.code(name)[which]
+            put(f"{table}.{name}", narrowed(codes, len(rows.words[name])))
+        put(f"{table}.created", _days(rows.created[which]))
+        put(f"{table}.modified", _days(rows.modified[which]))
+        put(f"{table}.origin", narrowed(rows.origin[which], len(rows.origins)))
+        put(f"{table}.object", rows.number[which])
 
 
 def _org_objects(rows: Rows, objects: Ints) -> Ints:
@@ -80,12 +98,20 @@ def _org_objects(rows: Rows, objects: Ints) -> Ints:
     return np.array([known.get(names[code], -1) for code in range(len(names))], np.int64)
 
 
-def _facts(rows: Rows, objects: Ints, org_object: Ints) -> Facts:
+def _facts(rows: Rows) -> Facts:
     """Gather what `roles` decides by, for every row."""
     whole = (rows.first == 0) & (rows.last == (1 << 32) - 1) & ((rows.flags & NARROW) > 0)
     wide = rows.wide
     everything = (wide[:, 1] == 0) & (wide[:, 2] == 0) & (wide[:, 3] == _TOP) & (wide[:, 4] == _TOP)
     whole[wide[everything, 0].astype(np.int64)] = True
+    return Facts(
+        rows.registries, rows.registry, rows.code("status"), rows.code("org"),
+        rows.code("mnt_by"), rows.code("netname"), whole, (rows.flags & DISOWNED) > 0,
+    )  # fmt: skip
+
+
+def _names(rows: Rows, objects: Ints, org_object: Ints) -> NDArray[np.uint64]:
+    """Return the hash of the normalised name of each row's party."""
     netname, descr = rows.code("netname"), rows.code("descr")
     name = roles.name_hashes(rows.words["netname"])[netname]
     name = np.where(descr > 0, roles.name_hashes(rows.words["descr"])[descr], name)
@@ -94,23 +120,7 @@ def _facts(rows: Rows, objects: Ints, org_object: Ints) -> Facts:
     )
     names = np.where(org_object >= 0, names, 0)
     called = names[rows.code("org")]
-    name = np.where(called > 0, roles.name_hashes(rows.words["name"])[called], name)
-    return Facts(
-        rows.registries, rows.registry, rows.code("status"), rows.code("org"),
-        rows.code("mnt_by"), netname, whole, (rows.flags & DISOWNED) > 0, name,
-    )  # fmt: skip
-
-
-def _columns(rows: Rows, table: str, which: Ints, texts: tuple[str, ...]) -> dict[str, Array]:
-    """Return the columns that nets and other objects have alike, each as narrow as its codes."""
-    found: dict[str, Array] = {}
-    for name in texts:
-        found[f"{table}.{name}"] = narrowed(rows.code(name)[which], len(rows.words[name]))
-    found[f"{table}.created"] = _days(rows.created[which])
-    found[f"{table}.modified"] = _days(rows.modified[which])
-    found[f"{table}.origin"] = narrowed(rows.origin[which], len(rows.origins))
-    found[f"{table}.object"] = rows.number[which]
-    return found
+    return np.where(called > 0, roles.name_hashes(rows.words["name"])[called], name)
 
 
 def _days(seconds: NDArray[np.uint32]) -> NDArray[np.uint16]:

@@ -161,15 +161,15 @@ def _read(
 
 def _assemble(rows: Rows, file: writer.IndexFile, path: str, target: str) -> Assembled:
     """Assemble all tables from rows and write them, in a fixed order."""
+    # The dictionaries and ten columns of at most four bytes, then what is left, tries and all.
+    known = sum(len(words.text) + words.at.nbytes for words in rows.words.values())
+    writer.check_space(path, target, known + 40 * len(rows.kind))
     with ThreadPoolExecutor(1) as pool:
-        assembled = assemble(rows, pool)
+        assembled = assemble(rows, pool, file.put)
         needed = sum(array.nbytes for array in assembled.arrays.values())
-        needed += sum(len(text) for text in assembled.texts.values())
         writer.check_space(path, target, needed + needed // 4)
         for name in sorted(assembled.arrays):
             file.put(name, np.ascontiguousarray(assembled.arrays.pop(name)))
-        for name, text in assembled.texts.items():
-            file.put(f"text.{name}", text)
         for name in layout.SORTED:
             file.put_sorted(name, assembled.inverse[name].result())
     return assembled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,25 +77,38 @@ def listed(values: Values, name: str, split: Callable[[bytes], bytes], count: in
     codes = np.full(count, -1, np.int32)
     again = np.zeros(len(row), bool)
     again[1:] = row[1:] == row[:-1]
-    codes[row[~again]] = each.codes[~again]
-    several = np.unique(row[again])
-    if len(several):
-        member = np.isin(row, several)
-        _join_lists(codes, texts, row[member].tolist(), each.codes[member].tolist())
+    lead = np.flatnonzero(~again)
+    size = np.diff(np.append(lead, len(row)))
+    codes[row[lead]] = each.codes[lead]
+    several = size > 1
+    _join_lists(codes, texts, row[lead[several]], lead[several], size[several], each.codes)
     return column_of(codes, texts)
 
 
 def _join_lists(
-    codes: NDArray[np.int32], texts: list[bytes], rows: Iterable[int], parts: Iterable[int]
-) -> None:
-    lists: dict[int, list[int]] = {}
-    for row, part in zip(rows, parts, strict=True):
-        lists.setdefault(row, []).append(part)
+    codes: NDArray[np.int32], texts: list[bytes], row: Ints, lead: Ints, size: Ints,
+    parts: NDArray[np.signedinteger[Any]],
+) -> None:  # fmt: skip
+    """Give rows the codes of their lists, each distinct one made once.
+
+    The items of the list of ``row[i]`` are the ``size[i]`` parts from ``lead[i]`` on.
+    """
+    pairs = size == 2
+    high, low = parts[lead[pairs]].astype(np.int64), parts[lead[pairs] + 1]
+    distinct, which = np.unique(high << 32 | low, return_inverse=True)
+    codes[row[pairs]] = which + len(texts)
+    texts += [_joined(texts, (pair >> 32, pair & 0xFFFFFFFF)) for pair in distinct.tolist()]
     joined: dict[tuple[int, ...], int] = {}
-    for row, members in lists.items():
-        key = tuple(members)
+    longer = np.flatnonzero(~pairs)
+    for k, low, count in zip(
+        longer.tolist(), lead[longer].tolist(), size[longer].tolist(), strict=True
+    ):
+        key = tuple(parts[low : low + count].tolist())
         if key not in joined:
             joined[key] = len(texts)
-            items = [item for part in key for item in texts[part].split(b"\n") if item]
-            texts.append(b"\n".join(items))
-        codes[row] = joined[key]
+            texts.append(_joined(texts, key))
+        codes[row[k]] = joined[key]
+
+
+def _joined(texts: list[bytes], parts: Iterable[int]) -> bytes:
+    return b"\n".join([item for part in parts for item in texts[part].split(b"\n") if item])

@@ -19,7 +19,7 @@ from rirdex.query.errors import Error
 from . import roles
 from .batch import MORE_DESCR, NARROW
 from .hierarchy import Forest, TooManyCrossings, compress, nest, nesting_order
-from .roles import Facts
+from .roles import Parties
 from .rows import NET, Rows, merits, source_ranks, winners
 from .scan import Ints
 from .trie import build4, build6, flatten, strides_for
@@ -131,7 +131,7 @@ def order(rows: Rows, kind: NDArray[np.int8]) -> list[Family]:
 
 
 def build(
-    rows: Rows, families: list[Family], facts: Facts, kind: NDArray[np.int8],
+    rows: Rows, families: list[Family], parties: Parties, kind: NDArray[np.int8],
     placeholder: NDArray[np.bool_],
 ) -> Nets:  # fmt: skip
     """Build the tables of the nets. ``kind`` is the class of each row (`roles`)."""
@@ -148,8 +148,7 @@ def build(
     for family in families:
         standing = np.flatnonzero(~placeholder[family.row])
         forest = _forest(family, standing, rank, rows, source)
-        parties = roles.parties(facts, family.row, rows.words["mnt_by"])
-        given = roles.assign(forest, kind[family.row], parties)
+        given = roles.assign(forest, kind[family.row], parties.picked(family.row))
         piece = _piece_ids(forest, base, count)
         count += int((piece >= count).sum())
         for values, new in (

@@ -71,8 +71,8 @@ _OWN_MAINTAINERS: Final = {
 class Facts(NamedTuple):
     """Hold what is known of each net, in the order of net ids; all arrays are (n,).
 
-    ``registry`` indexes ``registries``; ``org``, ``status``, ``mnt_by``, ``netname``, ``descr``
-    are codes of their dictionaries; ``name`` is the hash of the normalised name of its party.
+    ``registry`` indexes ``registries``; ``org``, ``status``, ``mnt_by``, ``netname`` are codes
+    of their dictionaries.
     """
 
     registries: list[str]
@@ -83,7 +83,6 @@ class Facts(NamedTuple):
     netname: NDArray[np.uint32]
     whole: NDArray[np.bool_]
     disowned: NDArray[np.bool_]
-    name: NDArray[np.uint64]
 
 
 def placeholders(facts: Facts, netnames: Dictionary, mnt_by: Dictionary) -> NDArray[np.bool_]:
@@ -150,9 +149,9 @@ def classify(
     if "ALLOCATED UNSPECIFIED" in status_is:
         unspecified = facts.status == status_is["ALLOCATED UNSPECIFIED"]
         kind[ripe & unspecified & org_known[facts.org] & ~own] = HOLD
-    rs = _codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
     if "ASSIGNED" in status_is:
-        kind[ripe & (facts.status == status_is["ASSIGNED"]) & rs] = HOLD_PI
+        assigned = ripe & (facts.status == status_is["ASSIGNED"])
+        kind[assigned & rs_maintained(facts, dictionaries)] = HOLD_PI
     kind[_national_blocks(facts, dictionaries)] = REG
     return kind
 
@@ -171,17 +170,24 @@ def _national_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArr
 
 
 class Parties(NamedTuple):
-    """Hold what tells parties apart, for some nets: org code, name hash, and RS maintainers."""
+    """Hold what tells the parties of some nets apart; all arrays are (n,).
+
+    ``org`` is a code, ``name`` the hash of the normalised name, ``rs`` says whether an RS
+    maintainer is named.
+    """
 
     org: NDArray[np.uint32]
     name: NDArray[np.uint64]
     rs: NDArray[np.bool_]
 
+    def picked(self, row: Ints) -> Parties:
+        """Return the parties of the nets in some rows."""
+        return Parties(self.org[row], self.name[row], self.rs[row])
 
-def parties(facts: Facts, row: Ints, mnt_by: Dictionary) -> Parties:
-    """Return the parties of the nets in some rows."""
-    rs = _codes_with(mnt_by, RS_MAINTAINERS)
-    return Parties(facts.org[row], facts.name[row], rs[facts.mnt_by[row]])
+
+def rs_maintained(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
+    """Mark the nets that name an RS maintainer."""
+    return _codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
 
 
 def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[np.uint8]:

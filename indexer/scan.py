@@ -44,6 +44,7 @@ _LOWER = np.uint64(0x2020202020202020)
 _COLONS = np.uint64(0x3A3A3A3A3A3A3A3A)
 _ONES = np.uint64(0x0101010101010101)
 _HIGHS = np.uint64(0x8080808080808080)
+_REMARKS = np.frombuffer(b"remarks:", "<u8")[0]
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -155,8 +156,10 @@ def scan(text: Bytes, length: int) -> Scan:
     continued = np.zeros(len(start), bool)
     continued[:-1] = continues[1:] & ~new[1:]
     key = np.zeros(len(start), np.uint8)
-    named = np.flatnonzero(~continues)
-    key[named] = attribute_codes(words_of(text), start[named])
+    words = words_of(text)
+    # A third of the lines are remarks, which have no code: most in the dumps of RIPE.
+    named = np.flatnonzero(~continues & (words[start] != _REMARKS))
+    key[named] = attribute_codes(words, start[named])
     object_line = np.flatnonzero(new)
     last_line = np.append(object_line, len(start))[1:] - 1
     return Scan(

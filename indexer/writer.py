@@ -134,7 +134,7 @@ class IndexFile:
     def __exit__(self, *_: object) -> None:
         self._environment.close()
 
-    def put(self, name: str, value: NDArray[Any] | bytes | bytearray) -> None:
+    def put(self, name: str, value: NDArray[Any] | bytes | bytearray | memoryview) -> None:
         """Write a table: an array or a text."""
         text = value.tobytes() if isinstance(value, np.ndarray) and not len(value) else value
         data = memoryview(cast(bytes, text)).cast("B")
@@ -222,17 +222,18 @@ class RawParts:
         self._sizes.append(blocks.sizes)
         self._waiting += blocks.data
         while len(self._waiting) >= layout.PART:
-            self._put(bytes(self._waiting[: layout.PART]))
+            with memoryview(self._waiting)[: layout.PART] as part:
+                self._put(part)
             del self._waiting[: layout.PART]
 
     def finish(self, dictionary: bytes) -> None:
         """Write what is left, where each block begins, and the dictionary of the compressor."""
-        self._put(bytes(self._waiting))
+        self._put(self._waiting)
         sizes = np.concatenate([*self._sizes, np.zeros(0, np.uint32)])
         at = np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)])
         self._file.put("raw.at", at)
         self._file.put("raw.dictionary", dictionary)
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytearray | memoryview) -> None:
         self._file.put(f"raw.{self._number}", data)
         self._number += 1

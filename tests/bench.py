@@ -1,4 +1,4 @@
-"""Measure rirdex beside its peers in one run: `make bench SIZE=small|medium|ripe`.
+"""Measure rirdex beside its peers in one run: `make bench SIZE=small|medium|large|ripe`.
 
 The dumps are generated (`fixtures/generate.py`). Look-ups are interleaved in one process, five
 rounds, medians; every address is new to the process. Peers hold the same nets: pytricia and
@@ -29,7 +29,7 @@ import numpy as np
 from rirdex.query import Index, open_index
 from rirdex.query.addresses import prefixes
 
-SIZES = {"small": 20_000, "medium": 300_000, "ripe": 4_300_000}
+SIZES = {"small": 20_000, "medium": 300_000, "large": 1_000_000, "ripe": 4_300_000}
 ROUNDS = 5
 LOOKUPS = 40_000
 MMDB_NETS = 300_000  # mmdb-writer takes about 1.3 kB and 40 us a net: larger sizes are sampled
