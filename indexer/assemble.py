@@ -13,8 +13,10 @@ from rirdex.query import layout
 
 from . import nets, roles, sorted_tables
 from .batch import DISOWNED, NARROW, OF_REGISTRY
+from .intern import chained
+from .nets import NO_CLAIMS, Claims
 from .roles import Facts
-from .rows import Rows, other_objects
+from .rows import NATIONAL, Rows, other_objects
 from .scan import Ints
 
 Array = NDArray[Any]
@@ -35,13 +37,17 @@ class Assembled(NamedTuple):
     objects: Ints
     nets4: int
     strides: tuple[int, ...]
+    counts: list[tuple[str, int, int, int]]
 
 
-def assemble(rows: Rows, pool: Executor, put: Put) -> Assembled:
+def assemble(
+    rows: Rows, pool: Executor, put: Put, stated: Claims = NO_CLAIMS, iana: Claims = NO_CLAIMS
+) -> Assembled:
     """Build every table but the raw texts.
 
     ``pool`` has one thread, which works beside: it hashes names, hands what is ready to ``put``,
-    in a fixed order, and builds the sorted databases.
+    in a fixed order, and builds the sorted databases. ``stated`` and ``iana`` say which registry is
+    responsible where.
     """
     objects = other_objects(rows)
     org_object = _org_objects(rows, objects)
@@ -54,7 +60,7 @@ def assemble(rows: Rows, pool: Executor, put: Put) -> Assembled:
     own |= [orgs[k].decode() in roles.REGISTRY_ORGS for k in range(len(orgs))]
     kind = roles.classify(facts, rows.words, own, held)
     placeholder = roles.placeholders(facts, rows.words["netname"], rows.words["mnt_by"])
-    families = nets.order(rows, kind)
+    families = nets.order(rows, kind, stated, iana)
     net_rows = np.concatenate([family.row for family in families])
     parties = roles.Parties(facts.org, names.result(), roles.rs_maintained(facts, rows.words))
     del facts
@@ -63,7 +69,13 @@ def assemble(rows: Rows, pool: Executor, put: Put) -> Assembled:
     built = nets.build(rows, families, parties, kind, placeholder)
     written.result()
     return Assembled(
-        dict(built.tables), inverse, net_rows, objects, len(families[0].row), built.strides
+        dict(built.tables),
+        inverse,
+        net_rows,
+        objects,
+        len(families[0].row),
+        built.strides,
+        built.counts,
     )
 
 
@@ -72,7 +84,14 @@ def _put_columns(rows: Rows, net_rows: Ints, objects: Ints, org_object: Ints, pu
     for name in layout.DICTIONARIES:
         put(f"text.{name}", rows.words[name].text)
         put(f"text.{name}.at", rows.words[name].at)
+    for name, kind in (("4.begin", np.uint32), ("4.what", np.uint8), ("6.hi", np.uint64),
+                       ("6.lo", np.uint64), ("6.what", np.uint8)):  # fmt: skip
+        put(f"stated{name}", np.zeros(1, kind))
+    systems = _as_ranges(rows, objects)
     put("org.object", org_object.astype(np.int32))
+    put("asn.first", systems[:, 1].copy())
+    put("asn.last", systems[:, 2].copy())
+    put("asn.object", systems[:, 0].copy())
     put("object.class", rows.kind[objects].astype(np.uint8))
     for table, which, texts in (
         ("net", net_rows, ("netname", "descr", "country", "status", "org", "mnt_by")),
@@ -85,6 +104,19 @@ def _put_columns(rows: Rows, net_rows: Ints, objects: Ints, org_object: Ints, pu
         put(f"{table}.modified", _days(rows.modified[which]))
         put(f"{table}.origin", narrowed(rows.origin[which], len(rows.origins)))
         put(f"{table}.object", rows.number[which])
+
+
+def _as_ranges(rows: Rows, objects: Ints) -> NDArray[np.uint32]:
+    """Return the AS numbers that are registered as a range, as (object, first, last)."""
+    several = rows.systems[rows.systems[:, 1] < rows.systems[:, 2]]
+    place = np.searchsorted(objects, several[:, 0], sorter=np.argsort(objects))
+    by_row = np.argsort(objects)
+    place = by_row[np.minimum(place, len(by_row) - 1)] if len(by_row) else place
+    kept = objects[place] == several[:, 0] if len(by_row) else np.zeros(len(several), bool)
+    found = several[kept].copy()
+    found[:, 0] = place[kept]
+    order = np.lexsort((found[:, 0], found[:, 2], found[:, 1]))
+    return np.ascontiguousarray(found[order], np.uint32)
 
 
 def _org_objects(rows: Rows, objects: Ints) -> Ints:
@@ -104,9 +136,11 @@ def _facts(rows: Rows) -> Facts:
     wide = rows.wide
     everything = (wide[:, 1] == 0) & (wide[:, 2] == 0) & (wide[:, 3] == _TOP) & (wide[:, 4] == _TOP)
     whole[wide[everything, 0].astype(np.int64)] = True
+    national = np.array([item["source"] in NATIONAL for item in rows.origins] or [False])
     return Facts(
         rows.registries, rows.registry, rows.code("status"), rows.code("org"),
         rows.code("mnt_by"), rows.code("netname"), whole, (rows.flags & DISOWNED) > 0,
+        national[rows.origin],
     )  # fmt: skip
 
 
@@ -138,10 +172,16 @@ def _inverse(
     rows: Rows, net_rows: Ints, objects: Ints, pool: Executor
 ) -> dict[str, Future[list[tuple[bytes, bytes]]]]:
     """Start building the rows of the databases with sorted keys."""
+    handled = np.array([item["registry"] == "ARIN" for item in rows.origins] or [False])
 
     def of_handles() -> list[tuple[bytes, bytes]]:
+        # Objects by their keys, and behind them the nets that have a handle of their own.
         codes = rows.code("key")[objects].astype(np.int64)
-        return list(sorted_tables.rows(rows.words["key"], codes, np.arange(len(objects))))
+        words = [rows.words["key"], rows.words["handle"]]
+        own = np.flatnonzero(handled[rows.origin[net_rows]])
+        theirs = rows.code("handle")[net_rows[own]].astype(np.int64) + len(words[0]) - 1
+        ids = np.concatenate([np.arange(len(objects)), len(objects) + own])
+        return list(sorted_tables.rows(chained(*words), np.concatenate([codes, theirs]), ids))
 
     def of_nets(name: str) -> list[tuple[bytes, bytes]]:
         codes = rows.code(name)[net_rows].astype(np.int64)

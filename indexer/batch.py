@@ -27,7 +27,7 @@ from .scan import (
 )
 from .values import Flags
 
-LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW = 1, 2, 4, 8, 16
+LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER = 1, 2, 4, 8, 16, 32
 _SAMPLES: Final = 5
 
 
@@ -44,7 +44,8 @@ class Batch(NamedTuple):
 
     ``first``/``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the IPv6
     ranges as (row, first high, first low, last high, last low) uint64; dates are seconds since
-    1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`.
+    1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`, and
+    `OWNER` where the descr is LACNIC's owner. ``systems`` holds AS ranges as (row, first, last).
     """
 
     kind: NDArray[np.int8]
@@ -54,6 +55,7 @@ class Batch(NamedTuple):
     created: NDArray[np.uint32]
     modified: NDArray[np.uint32]
     flags: NDArray[np.uint8]
+    systems: NDArray[np.uint32]
     columns: dict[str, Column]
     blocks: Blocks
     classes: dict[str, int]

@@ -300,4 +300,5 @@ def _meta(
             "objects": len(assembled.objects),
         },
         "strides": assembled.strides,
+        "stated": [None], "iana": [], "special": [],
     }  # fmt: skip

@@ -13,6 +13,8 @@ from .intern import Column, column_of, local_column, rewritten, texts_of
 from .scan import Ints
 from .values import Flags
 
+Change = Callable[[bytes], bytes]
+
 
 def changes(column: Column) -> bool:
     """Say whether folding may change a text of a column: most handles are folded already."""
@@ -37,6 +39,11 @@ def status_text(value: bytes) -> bytes:
     return folded(value.replace(b"_", b" "))
 
 
+def lower_text(value: bytes) -> bytes:
+    """Return a status of ARIN or LACNIC: lower case, blanks collapsed."""
+    return b" ".join(value.lower().split())
+
+
 def countries(value: bytes) -> bytes:
     """Return the first token of each item of a comma list, upper case, joined by LF."""
     tokens = [part.split(None, 1)[0] for part in value.split(b",") if part.strip()]
@@ -49,14 +56,38 @@ def handles(value: bytes) -> bytes:
 
 
 def single(
-    values: Values, name: str, count: int, change: Callable[[bytes], bytes] | None = None
+    values: Values, which: Ints, count: int, change: Callable[[bytes], bytes] | None = None
 ) -> Column:
-    """Return a column of each object's first value of an attribute, changed where need be."""
-    found = values.first_of(name)
+    """Return a column of some values, one for each object, changed where need be."""
     column = local_column(
-        values.text, values.row[found], values.start[found], values.end[found], count
+        values.text, values.row[which], values.start[which], values.end[which], count
     )
     return rewritten(column, change) if change and changes(column) else column
+
+
+def changed_where(
+    column: Column,
+    rows: Flags,
+    change: Callable[[bytes], bytes],
+    otherwise: Callable[[bytes], bytes],
+) -> Column:
+    """Change the texts of a column in one way in some rows, in another in all others."""
+    if not rows.any():
+        return rewritten(column, otherwise)
+    texts = texts_of(column)
+    codes = np.where(rows & (column.codes >= 0), column.codes + len(texts), column.codes)
+    return column_of(codes, [*map(otherwise, texts), *map(change, texts)])
+
+
+def joined(column: Column, other: Column) -> Column:
+    """Join two columns no row of which has a value in both."""
+    if not len(other.hashes):
+        return column
+    codes = np.where(other.codes >= 0, other.codes + len(column.hashes), column.codes)
+    return Column(
+        codes, np.concatenate([column.hashes, other.hashes]),
+        np.concatenate([column.lengths, other.lengths]), column.text + other.text,
+    )  # fmt: skip
 
 
 def only(column: Column, rows: Flags) -> Column:

@@ -35,6 +35,9 @@ class Column(NamedTuple):
     text: bytes
 
 
+EMPTY: Final = Column(np.zeros(0, np.int32), np.zeros(0, np.uint64), np.zeros(0, np.uint32), b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Dictionary:
     """Hold a whole column: a code for each row (0 = missing) and where each text lies.
@@ -208,3 +211,10 @@ def _kept_text(text: Bytes, start: Ints, length: Ints) -> bytes:
     step[start[filled] - low] += 1
     step[(start + length)[filled] - low] -= 1
     return text[low:high][np.cumsum(step[:-1], dtype=np.int8) > 0].tobytes()
+
+
+def chained(first: Dictionary, second: Dictionary) -> Dictionary:
+    """Return both dictionaries' texts as one; the codes of the second follow those of the first."""
+    at = second.at[1:].astype(np.int64) + len(first.text)
+    both = np.concatenate([first.at, at[1:].astype(np.uint32)])
+    return Dictionary(np.zeros(0, np.uint32), both, first.text + second.text)

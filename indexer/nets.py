@@ -7,7 +7,8 @@ them is in `_narrow` and `_wide`.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,10 @@ from rirdex.query import layout
 from rirdex.query.addresses import format_range
 from rirdex.query.errors import Error
 
-from . import roles
-from .batch import MORE_DESCR, NARROW
+from . import cover, roles
+from .authority import Claim, Segments, answering, spread
+from .batch import MORE_DESCR, NARROW, OWNER
+from .equals import raised, reordered, text_ranks
 from .hierarchy import Forest, TooManyCrossings, compress, nest, nesting_order
 from .roles import Parties
 from .rows import NET, Rows, merits, source_ranks, winners
@@ -33,7 +36,8 @@ class Family(NamedTuple):
 
     ``row`` are their rows; ``first``, ``last`` positions (`hierarchy`); ``sizes`` order them by
     size, larger first; ``bounds`` are the columns of their addresses; ``starts`` the IPv6
-    addresses of the positions (None for IPv4).
+    addresses of the positions (None for IPv4); ``claims`` who is responsible where, by the
+    registries' statistics and by IANA.
     """
 
     row: Ints
@@ -42,6 +46,12 @@ class Family(NamedTuple):
     sizes: list[Array]
     bounds: dict[str, Array]
     starts: tuple[NDArray[np.uint64], NDArray[np.uint64]] | None
+    claims: list[Claim]
+
+    @property
+    def end(self) -> int:
+        """Return the position behind the last one."""
+        return 1 << 32 if self.starts is None else len(self.starts[0])
 
     def picked(self, which: Ints) -> Family:
         """Return some of the nets, in the given order."""
@@ -52,58 +62,121 @@ class Family(NamedTuple):
         )  # fmt: skip
 
 
+class Claims(NamedTuple):
+    """Hold who is responsible for ranges: an index of the build's registries, -1 = none of them.
+
+    ``narrow`` are IPv4 ranges; ``wide`` are IPv6 ranges as (first high, first low, last high,
+    last low) uint64, and ``owner`` is whose they are.
+    """
+
+    narrow: Claim
+    wide: NDArray[np.uint64]
+    owner: Ints
+
+
+NO_CLAIMS: Final = Claims(
+    Claim(*np.zeros((3, 0), np.int64)), np.zeros((0, 4), np.uint64), np.zeros(0, np.int64)
+)
+
+
 class Nets(NamedTuple):
-    """Hold the tables of the nets of both families, and the strides of the IPv4 trie."""
+    """Hold the tables of the nets of both families, the strides of the IPv4 trie, and counts.
+
+    ``counts`` are (registry, family, nets that may answer, addresses they cover).
+    """
 
     tables: dict[str, Array]
     strides: tuple[int, ...]
+    counts: list[tuple[str, int, int, int]]
 
 
-def _narrow(rows: Rows) -> Family:
+def _narrow(rows: Rows, claims: Sequence[Claims]) -> Family:
     row = np.flatnonzero((rows.kind == NET) & ((rows.flags & NARROW) > 0))
     bounds: dict[str, Array] = {"net.first4": rows.first[row], "net.last4": rows.last[row]}
     first, last = rows.first[row].astype(np.int64), rows.last[row].astype(np.int64)
-    return Family(row, first, last, [first - last], bounds, None)
+    return Family(
+        row, first, last, [first - last], bounds, None, [claim.narrow for claim in claims]
+    )
 
 
-def _wide(rows: Rows) -> Family:
+def _wide(rows: Rows, claims: Sequence[Claims]) -> Family:
     row = rows.wide[:, 0].astype(np.int64)
     names = ("net.first6.hi", "net.first6.lo", "net.last6.hi", "net.last6.lo")
     bounds: dict[str, Array] = {
         name: np.ascontiguousarray(rows.wide[:, k + 1]) for k, name in enumerate(names)
     }
     high0, low0, high1, low1 = (rows.wide[:, k] for k in range(1, 5))
-    first, last, starts = compress((high0, low0), (high1, low1))
+    # The borders of claims are positions, too: they may lie inside a net.
+    columns = np.concatenate([rows.wide[:, 1:], *(claim.wide for claim in claims)]).T
+    first, last, starts = compress((columns[0], columns[1]), (columns[2], columns[3]))
     borrow = (low1 < low0).astype(np.uint64)
-    return Family(row, first, last, [~(high1 - high0 - borrow), ~(low1 - low0)], bounds, starts)
+    placed = []
+    low = len(row)
+    for claim in claims:
+        high = low + len(claim.owner)
+        placed.append(Claim(first[low:high], last[low:high], claim.owner))
+        low = high
+    sizes: list[Array] = [~(high1 - high0 - borrow), ~(low1 - low0)]
+    count = len(row)
+    return Family(row, first[:count], last[:count], sizes, bounds, starts, placed)
 
 
 def _ordered(rows: Rows, family: Family, source: Array, rank: Array) -> Family:
     """Drop what came twice and put the rest into the order of ids."""
+    handle = rows.code("handle")
     order = nesting_order(
         family.first,
         family.last,
-        lambda which: [source[family.row[which]], *merits(rows, family.row[which])],
-    )
-    first, last, of = family.first[order], family.last[order], source[family.row[order]]
-    same = (first[1:] == first[:-1]) & (last[1:] == last[:-1]) & (of[1:] == of[:-1])
+        lambda which: [
+            source[family.row[which]], handle[family.row[which]],
+            *merits(rows, family.row[which]),
+        ],
+    )  # fmt: skip
+    row = family.row[order]
+    first, last, of, own = family.first[order], family.last[order], source[row], handle[row]
+    same = (first[1:] == first[:-1]) & (last[1:] == last[:-1])
+    same &= (of[1:] == of[:-1]) & (own[1:] == own[:-1])
     once = family.picked(winners(order, same))
 
     def ties(which: Ints) -> list[Array]:
         row = once.row[which]
-        return [rank[row], rows.registry[row], source[row]]
+        return [rank[row], rows.registry[row], source[row], text_ranks(rows.words["handle"], row)]
 
-    return once.picked(nesting_order(once.first, once.last, ties))
+    return _by_parents(rows, once.picked(nesting_order(once.first, once.last, ties)))
 
 
-def _forest(family: Family, standing: Ints, rank: Array, rows: Rows, source: Array) -> Forest:
-    """Nest the nets at the indices ``standing``; the forest's nets are indices of the family."""
+def _by_parents(rows: Rows, family: Family) -> Family:
+    """Put nets of one range into the order of their parent handles."""
+    if not rows.code("parent").any():
+        return family
+    group = _groups(family)
+    alone = np.bincount(group, minlength=1)[group] == 1
+    tied = np.flatnonzero(~alone)
+    words = rows.words
+    places, wanted = reordered(group[tied], family.row[tied], words["handle"], words["parent"])
+    order = np.arange(len(family.row))
+    order[tied[places]] = tied[wanted]
+    return family.picked(order)
+
+
+def _groups(family: Family) -> Ints:
+    """Number the ranges of nets in the order of their ids: equal ranges have one number."""
+    new = np.ones(len(family.row), bool)
+    new[1:] = (family.first[1:] != family.first[:-1]) | (family.last[1:] != family.last[:-1])
+    return np.cumsum(new) - 1
+
+
+def _forest(family: Family, standing: Ints, rank: NDArray[np.int8]) -> Forest:
+    """Nest the nets at the indices ``standing``; the forest's nets are indices of the family.
+
+    ``rank`` are the ranks of all rows.
+    """
     part = family.picked(standing)
+    low = raised(_groups(part), rank[part.row])
 
     def ranks(which: Ints) -> list[Array]:
-        row = part.row[which]
-        sizes = [size[which] for size in part.sizes]
-        return [*sizes, rank[row], part.first[which], rows.registry[row], source[row]]
+        # What is equal up to here has one range: the order of ids decides.
+        return [*(size[which] for size in part.sizes), low[which], part.first[which], which]
 
     try:
         forest = nest(part.first, part.last, ranks)
@@ -123,11 +196,50 @@ def _range_text(family: Family, k: int) -> str:
     return format_range(6, values[0] << 64 | values[1], values[2] << 64 | values[3])
 
 
-def order(rows: Rows, kind: NDArray[np.int8]) -> list[Family]:
+def order(rows: Rows, kind: NDArray[np.int8], stated: Claims, iana: Claims) -> list[Family]:
     """Return the IPv4 and the IPv6 nets in the order of their ids, each once."""
     source = source_ranks(rows.origins)[rows.origin]
     rank = roles.RANK[kind]
-    return [_ordered(rows, family, source, rank) for family in (_narrow(rows), _wide(rows))]
+    claims = (stated, iana)
+    families = (_narrow(rows, claims), _wide(rows, claims))
+    return [_ordered(rows, family, source, rank) for family in families]
+
+
+class Pieces:
+    """Collect the pieces of all registries: the first piece of a net has the net's id."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._above: list[Array] = [np.full(total, -1, np.int64)]
+        self._role: list[Array] = [np.full(total, layout.PLACEHOLDER, np.uint8)]
+        self._net: list[Ints] = [np.arange(total)]
+        self._count = total
+
+    def add(self, forest: Forest, role: NDArray[np.uint8], base: int) -> Ints:
+        """Take in a registry's pieces; return their ids. Its nets have the ids from ``base`` on."""
+        piece = _piece_ids(forest, base, self._count)
+        self._count += int((piece >= self._count).sum())
+        first = piece < self._total
+        for values, new in (
+            (self._above, np.append(piece, -1)[forest.above]), (self._role, role),
+        ):  # fmt: skip
+            values[0][piece[first]] = new[first]
+            values.append(new[~first].astype(values[0].dtype))
+        self._net.append(forest.net[~first] + base)
+        return piece
+
+    def nets(self) -> Ints:
+        """Return the net of each piece."""
+        return np.concatenate(self._net)
+
+    def tables(self, flags: NDArray[np.uint8]) -> dict[str, Array]:
+        """Return the tables of the pieces; ``flags`` are more bits of the roles of nets."""
+        self._role[0] |= flags
+        return {
+            "piece.above": np.concatenate(self._above).astype(np.int32),
+            "piece.role": np.concatenate(self._role),
+            "piece.net": self.nets()[self._total :].astype(np.uint32),
+        }
 
 
 def build(
@@ -135,45 +247,67 @@ def build(
     placeholder: NDArray[np.bool_],
 ) -> Nets:  # fmt: skip
     """Build the tables of the nets. ``kind`` is the class of each row (`roles`)."""
-    source = source_ranks(rows.origins)[rows.origin]
-    rank = roles.RANK[kind]
     row = np.concatenate([family.row for family in families])
-    base, total = 0, len(row)
-    above: list[Array] = [np.full(total, -1, np.int64)]
-    role: list[Array] = [np.full(total, layout.PLACEHOLDER, np.uint8)]
-    extra: list[Ints] = []
+    pieces = Pieces(len(row))
+    counts: list[tuple[str, int, int, int]] = []
     tables: dict[str, Array] = {}
-    segments = []
-    count = total
-    for family in families:
+    answers = []
+    base = 0
+    for number, family in zip((4, 6), families, strict=True):
         standing = np.flatnonzero(~placeholder[family.row])
-        forest = _forest(family, standing, rank, rows, source)
-        given = roles.assign(forest, kind[family.row], parties.picked(family.row))
-        piece = _piece_ids(forest, base, count)
-        count += int((piece >= count).sum())
-        for values, new in (
-            (above, np.append(piece, -1)[forest.above]),
-            (role, given),
-        ):
-            _place(values, new, piece, total)
-        extra.append(forest.net[piece >= total] + base)
-        owner = _answering(forest, kind[family.row], piece)
-        end = len(family.starts[0]) if family.starts else 1 << 32
-        segments.append(flatten(forest, owner, end))
+        found = []
+        for registry, name in enumerate(rows.registries):
+            mine = standing[rows.registry[family.row[standing]] == registry]
+            forest = _forest(family, mine, roles.RANK[kind])
+            own = kind[family.row]
+            given = roles.assign(forest, own, parties.picked(family.row))
+            piece = pieces.add(forest, given, base)
+            found.append(Segments(*flatten(forest, _answering(forest, own, piece), family.end)))
+            answering_nets = int((own[mine] != roles.REG).sum())
+            if answering_nets:
+                counts.append((name, number, answering_nets, _addresses(found[-1], family)))
+        stated, iana = (spread(claim, family.end) for claim in family.claims)
+        keys = _piece_order(family, pieces.nets() - base, kind, rows) if len(found) > 1 else []
+        answers.append(answering(found, stated, iana, keys, family.end))
         tables |= family.bounds
         base += len(family.row)
-    tables["piece.above"] = np.concatenate(above).astype(np.int32)
-    role[0] |= np.where(rows.flags[row] & MORE_DESCR, np.uint8(layout.MORE_DESCR), np.uint8(0))
-    tables["piece.role"] = np.concatenate(role)
-    tables["piece.net"] = np.concatenate(extra).astype(np.uint32)
-    whole = tables["piece.role"][:total] & layout.ROLE_BITS
-    tables["apart"] = np.flatnonzero(
-        (whole == layout.PLACEHOLDER) | (whole == layout.REGISTRY)
-    ).astype(np.uint32)
-    trie4 = build4(*segments[0])
+    tables |= pieces.tables(_net_flags(rows, row))
+    trie4 = build4(*answers[0])
     tables |= {f"trie4.{name}": value for name, value in trie4._asdict().items()}
-    tables |= _trie6_tables(segments[1], families[1])
-    return Nets(tables, strides_for(len(segments[0][0])))
+    tables |= _trie6_tables(answers[1], families[1])
+    tables |= cover.tables(families[0].bounds, families[1].bounds)
+    return Nets(tables, strides_for(len(answers[0].begins)), counts)
+
+
+def _net_flags(rows: Rows, row: Ints) -> NDArray[np.uint8]:
+    flags = rows.flags[row]
+    more = np.where(flags & MORE_DESCR, np.uint8(layout.MORE_DESCR), np.uint8(0))
+    owner = np.where(flags & OWNER, np.uint8(layout.OWNER), np.uint8(0))
+    return (more | owner).astype(np.uint8)
+
+
+def _addresses(segments: Segments, family: Family) -> int:
+    """Return how many addresses segments that answer cover."""
+    begins, owners = segments
+    full = np.flatnonzero(owners >= 0)
+    ends = np.append(begins[1:], family.end)[full]
+    if family.starts is None:
+        return int((ends - begins[full]).sum())
+    highs, lows = (np.append(word, np.uint64(0)).tolist() for word in family.starts)
+    highs[-1] = 1 << 64
+    pairs = zip(begins[full].tolist(), ends.tolist(), strict=True)
+    return sum(((highs[b] - highs[a]) << 64) + lows[b] - lows[a] for a, b in pairs)
+
+
+def _piece_order(family: Family, net: Ints, kind: NDArray[np.int8], rows: Rows) -> list[Array]:
+    """Return for each piece what says how low it stands in a chain; pieces of others have 0."""
+    if not len(family.row):
+        return []
+    mine = (net >= 0) & (net < len(family.row))
+    net = np.where(mine, net, 0)
+    row = family.row[net]
+    keys = [*family.sizes, roles.RANK[kind[family.row]], family.first]
+    return [*(key[net] for key in keys), rows.registry[row]]
 
 
 def _piece_ids(forest: Forest, base: int, count: int) -> Ints:
@@ -186,13 +320,6 @@ def _piece_ids(forest: Forest, base: int, count: int) -> Ints:
     return ids
 
 
-def _place(values: list[Array], new: Array, piece: Ints, total: int) -> None:
-    """Put the values of pieces where their ids belong: into the first array, the rest behind."""
-    first = piece < total
-    values[0][piece[first]] = new[first]
-    values.append(new[~first].astype(values[0].dtype))
-
-
 def _answering(forest: Forest, kind: NDArray[np.int8], piece: Ints) -> Ints:
     """Return the piece that answers for each piece: registry blocks pass on to what is above."""
     owner = piece.copy()
@@ -203,7 +330,7 @@ def _answering(forest: Forest, kind: NDArray[np.int8], piece: Ints) -> Ints:
     return owner
 
 
-def _trie6_tables(segments: tuple[Ints, Ints], family: Family) -> dict[str, Array]:
+def _trie6_tables(segments: Segments, family: Family) -> dict[str, Array]:
     begins, owners = segments
     assert family.starts is not None
     high, low = (

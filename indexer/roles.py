@@ -19,9 +19,9 @@ from .hierarchy import Forest
 from .intern import Dictionary, hash_spans
 from .scan import Ints, padded
 
-REG, HOLD, HOLD_PI, LEG, ANY, PART, SUB, AGG, CUST, NONE = range(10)
+REG, HOLD, HOLD_PI, LEG, ANY, PART, SUB, AGG, CUST, NONE, MIRRORED = range(11)
 # The rank of each class among nets of one size: registry first, no status last.
-RANK = np.array([0, 1, 1, 1, 1, 2, 3, 4, 5, 6], np.int8)
+RANK = np.array([0, 1, 1, 1, 1, 2, 3, 4, 5, 6, 6], np.int8)
 
 _RPSL: Final = {
     "ALLOCATED UNSPECIFIED": REG, "ALLOCATED PA": HOLD, "ALLOCATED-ASSIGNED PA": HOLD,
@@ -36,7 +36,18 @@ _APNIC: Final = {
     "ASSIGNED NON-PORTABLE": CUST, "UNSPECIFIED": REG,
 }  # fmt: skip
 _AFRINIC: Final = _RPSL | {"POLICY-RESERVED": REG}
-STATUS: Final = {"RIPE": _RPSL, "APNIC": _APNIC, "AFRINIC": _AFRINIC}
+# LACNIC and ARIN write in lower case. ARIN's `assignment` was a direct one to an end user until
+# the fee harmonisation of 2022; since then only special-purpose blocks of IANA have it.
+_LACNIC: Final = {
+    "allocated": HOLD, "assigned": HOLD_PI, "reallocated": SUB, "reassigned": CUST,
+}  # fmt: skip
+_ARIN: Final = {
+    "rir": REG, "reserved": REG, "allocation": HOLD, "assignment": HOLD_PI, "reallocation": SUB,
+    "reassignment": CUST,
+}  # fmt: skip
+STATUS: Final = {
+    "RIPE": _RPSL, "APNIC": _APNIC, "AFRINIC": _AFRINIC, "LACNIC": _LACNIC, "ARIN": _ARIN,
+}  # fmt: skip
 # Other registries that speak RPSL: any of the three grammars.
 OTHER_STATUS: Final = {**_APNIC, **_AFRINIC}
 
@@ -44,6 +55,8 @@ RS_MAINTAINERS: Final = frozenset({"RIPE-NCC-HM-MNT", "RIPE-NCC-END-MNT", "RIPE-
 REGISTRY_ORGS: Final = frozenset(
     {"ORG-NCC1-RIPE", "ORG-IANA1-RIPE", "ORG-APNI1-AP", "ORG-APNI3-AP", "ORG-AFNC1-AFRINIC"}
 )
+# The organisations under which ARIN's dump has the blocks of registries; "VR" is "various".
+ARIN_ORGS: Final = frozenset({"ARIN", "RIPE", "APNIC", "LACNIC", "AFRINIC", "VR-ARIN", "IANA"})
 # APNIC and the national registries of its region: maintainer and how the netnames of their own
 # blocks begin. APNIC-ERX-... are early registrations of others.
 OWN_BLOCKS: Final = {
@@ -72,7 +85,7 @@ class Facts(NamedTuple):
     """Hold what is known of each net, in the order of net ids; all arrays are (n,).
 
     ``registry`` indexes ``registries``; ``org``, ``status``, ``mnt_by``, ``netname`` are codes
-    of their dictionaries.
+    of their dictionaries; ``mirrored`` marks records of national registries.
     """
 
     registries: list[str]
@@ -83,6 +96,7 @@ class Facts(NamedTuple):
     netname: NDArray[np.uint32]
     whole: NDArray[np.bool_]
     disowned: NDArray[np.bool_]
+    mirrored: NDArray[np.bool_]
 
 
 def placeholders(facts: Facts, netnames: Dictionary, mnt_by: Dictionary) -> NDArray[np.bool_]:
@@ -146,6 +160,13 @@ def classify(
     own = org_of_registry[facts.org]
     # R1: an organisation of type RIR or IANA, or one of the registries' own.
     kind[own & (kind != NONE)] = REG
+    # What APNIC mirrors of a national registry has no status: the widest such net is the holder's.
+    kind[facts.mirrored & (kind == NONE)] = MIRRORED
+    arin = facts.registry == _index(facts.registries, "ARIN")
+    if arin.any():
+        orgs = dictionaries["org"]
+        of_registry = np.array([orgs[k].decode() in ARIN_ORGS for k in range(len(orgs))])
+        kind[arin & of_registry[facts.org]] = REG
     if "ALLOCATED UNSPECIFIED" in status_is:
         unspecified = facts.status == status_is["ALLOCATED UNSPECIFIED"]
         kind[ripe & unspecified & org_known[facts.org] & ~own] = HOLD
@@ -202,6 +223,7 @@ def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[
     legacy = np.full(len(net), -1, np.int64)
     classes = kind[net]
     is_direct = np.isin(classes, (HOLD, HOLD_PI, ANY))
+    is_legacy = np.isin(classes, (LEG, MIRRORED))
     for rows in _levels(forest):
         up = above[rows]
         inherited = np.where(up >= 0, direct[up], -1)
@@ -210,7 +232,7 @@ def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[
         own = net[rows]
         # A deeper LEGACY wins with an RS maintainer of its own and another organisation.
         wins = (old < 0) | (rs[own] & (org[own] != org[old]) & (org[own] > 0))
-        legacy[rows] = np.where((classes[rows] == LEG) & wins, own, old)
+        legacy[rows] = np.where(is_legacy[rows] & wins, own, old)
     holder = np.where(direct >= 0, direct, legacy)
     differs = (holder < 0) | ~_same(parties, net, holder)
     role = np.full(len(net), layout.INFRASTRUCTURE, np.uint8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,8 @@ from .scan import Ints, padded
 from .sorted_tables import text_order
 
 NET: Final = layout.CLASSES.index("net")
-_NATIONAL: Final = ("JPNIC", "KRNIC", "TWNIC")
+UNSTORED: Final = ("handle", "parent")  # columns that only order nets of one range
+NATIONAL: Final = ("JPNIC", "KRNIC", "TWNIC")
 
 
 class Rows(NamedTuple):
@@ -31,7 +32,8 @@ class Rows(NamedTuple):
     ``first``, ``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the
     IPv6 ranges as (row, first high, first low, last high, last low); ``number`` is where the raw
     text lies; ``origin`` indexes ``origins``, ``registry`` indexes ``registries``. ``words``
-    are the dictionaries by name; the codes of the rows are theirs.
+    are the dictionaries by name; the codes of the rows are theirs. ``systems`` holds AS ranges as
+    (row, first, last).
     """
 
     kind: NDArray[np.int8]
@@ -44,6 +46,7 @@ class Rows(NamedTuple):
     file: NDArray[np.int32]
     number: NDArray[np.uint32]
     words: dict[str, Dictionary]
+    systems: NDArray[np.uint32]
     origins: list[dict[str, int | str]]
     origin: NDArray[np.int32]
     registries: list[str]
@@ -68,6 +71,10 @@ def join(batches: list[Batch], files: Sequence[int]) -> Rows:
         [_shifted(batch.wide, low) for batch, low in zip(batches, base.tolist(), strict=False)]
         or [np.zeros((0, 5), np.uint64)]
     )
+    systems = np.concatenate(
+        [_shifted(batch.systems, low) for batch, low in zip(batches, base.tolist(), strict=False)]
+        or [np.zeros((0, 3), np.uint32)]
+    )
     parts = [
         np.concatenate([getattr(batch, name) for batch in batches] or [np.zeros(0, kind)])
         for name, kind in (
@@ -81,21 +88,23 @@ def join(batches: list[Batch], files: Sequence[int]) -> Rows:
     registry = np.array([names.index(str(item["registry"])) for item in origins], np.int16)
     return Rows(
         parts[0], parts[1], parts[2], wide, parts[3], parts[4], parts[5], file, number, words,
-        origins, origin, names, registry[origin],
+        systems, origins, origin, names, registry[origin],
     )  # fmt: skip
 
 
 def _merged(batches: list[Batch]) -> dict[str, Dictionary]:
     """Merge all text columns, two at a time: NumPy works outside the interpreter's lock."""
-    names = sorted((*layout.DICTIONARIES, "source"), key=("netname", "descr").__contains__)[::-1]
+    names = sorted(
+        (*layout.DICTIONARIES, *UNSTORED, "source"), key=("netname", "descr").__contains__
+    )[::-1]
     columns = {name: [batch.columns.pop(name) for batch in batches] for name in names}
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(names, pool.map(lambda name: merge(columns.pop(name)), names), strict=True))
 
 
-def _shifted(wide: NDArray[np.uint64], base: int) -> NDArray[np.uint64]:
-    moved = wide.copy()
-    moved[:, 0] += np.uint64(base)
+def _shifted(table: NDArray[Any], base: int) -> NDArray[Any]:
+    moved = table.copy()
+    moved[:, 0] += table.dtype.type(base)
     return moved
 
 
@@ -125,7 +134,7 @@ def _origins(
         {
             "file": int(distinct[k]) // len(sources),
             "source": texts[k],
-            "registry": "APNIC" if texts[k] in _NATIONAL else texts[k],
+            "registry": "APNIC" if texts[k] in NATIONAL else texts[k],
         }
         for k in order
     ]

@@ -1,4 +1,7 @@
-"""Read a chunk of RPSL objects into rows and columns: cut and type, never judge.
+"""Read a chunk of registry records into rows and columns: cut and type, never judge.
+
+RPSL is the rule; the records of LACNIC and ARIN share its grammar of lines, and what is their own
+is in `lacnic` and `arin`. Which they are is seen record by record, by source and first attribute.
 
 Every object that is kept (a net or one of the other classes of `layout.CLASSES`) becomes a row;
 the other classes are counted; a record that cannot be read is a reject with offset, reason and
@@ -15,20 +18,23 @@ are not UTF-8 are latin-1, decided value by value.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from socket import AF_INET6, inet_pton
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rirdex.query import layout
 
+from . import arin, lacnic
 from .batch import (
     DISOWNED,
     LATIN,
     MORE_DESCR,
     NARROW,
     OF_REGISTRY,
+    OWNER,
     Batch,
     Values,
     class_counts,
@@ -40,17 +46,20 @@ from .batch import (
 )
 from .blobs import pack
 from .columns import (
+    changed_where,
     changes,
     countries,
     folded,
     handles,
+    joined,
     listed,
+    lower_text,
     only,
     single,
     status_text,
     texts_at,
 )
-from .intern import Column, column_of, local_column, rewritten, texts_of
+from .intern import EMPTY, Column, column_of, local_column, rewritten, texts_of
 from .scan import ATTRIBUTES, CODE, Ints, Scan, lines_holding, padded, scan
 from .values import Flags, parse_date, parse_range, read_dates, read_ranges
 
@@ -59,59 +68,101 @@ _NET: Final = layout.CLASSES.index("net")
 _CLASS: Final = {CODE[name]: k for k, name in enumerate(layout.CLASSES) if name != "net"} | {
     CODE["inetnum"]: _NET,
     CODE["inet6num"]: _NET,
+    CODE["nethandle"]: _NET,
+    CODE["v6nethandle"]: _NET,
+    CODE["orgid"]: layout.CLASSES.index("organisation"),
+    CODE["ashandle"]: layout.CLASSES.index("aut-num"),
+    CODE["pochandle"]: layout.CLASSES.index("person"),
 }
 _ROW_CLASS = np.array([_CLASS.get(code, -1) for code in range(len(ATTRIBUTES))], np.int8)
 _IS_CLASS = np.array(
     [code in _CLASS or code >= CODE["as-block"] for code in range(len(ATTRIBUTES))]
 )
-_FREE_TEXT = np.isin(
-    np.arange(len(ATTRIBUTES)),
-    [CODE[name] for name in ("netname", "descr", "org-name", "role", "person", "as-name")],
-)
+_FREE = (
+    "netname", "descr", "org-name", "role", "person", "as-name", "owner", "orgname", "asname",
+    "lastname", "firstname",
+)  # fmt: skip
+_FREE_TEXT = np.isin(np.arange(len(ATTRIBUTES)), [CODE[name] for name in _FREE])
 _WANTED = np.array([0 < code < CODE["as-block"] for code in range(len(ATTRIBUTES))])
-_NAME_OF: Final = {
-    "organisation": "org-name", "role": "role", "person": "person", "aut-num": "as-name",
-    "route": "descr", "route6": "descr",
+_NAMES_OF: Final = {
+    "organisation": ("org-name", "orgname"), "role": ("role",), "person": ("person",),
+    "aut-num": ("as-name", "asname"), "route": ("descr",), "route6": ("descr",),
 }  # fmt: skip
 
+_DELETED: Final = b"*xx"  # how RADB and JPIRR begin records that are no longer there
 # What the placeholder records of APNIC say of themselves in remarks or descr.
 _NOT_HERE = re.compile(rb"not (?:fully )?allocated to|not administered by\s+APNIC")
 
 
-def read_chunk(chunk: bytes | memoryview, base: int, dictionary: bytes) -> Batch:
-    """Read a chunk of whole objects that begins ``base`` bytes into its file's text."""
+class Kinds(NamedTuple):
+    """Say of each object of a chunk what it is, by class and by dialect; all arrays are (n,)."""
+
+    kind: NDArray[np.int8]
+    lead: NDArray[np.uint8]
+    arin: Flags
+    lacnic: Flags
+
+
+def read_chunk(
+    chunk: bytes | memoryview, base: int, dictionary: bytes, source: bytes = b""
+) -> Batch:
+    """Read a chunk of whole objects that begins ``base`` bytes into its file's text.
+
+    ``source`` is the source of records that name none.
+    """
     text = bytes(chunk)
     scanned = scan(padded(text), len(text))
     foreign = lines_holding(scanned, scanned.text > 127)
     known = _ROW_CLASS[scanned.line_key[scanned.object_line]] >= 0
     values = values_of(scanned, foreign, _WANTED, _FREE_TEXT, known)
     rejected: dict[int, str] = {}
-    kind = _kinds(scanned, rejected)
-    first, last, wide = _ranges(values, kind, rejected)
+    classes = Counter[str]()
+    sources = _sources(values, len(known), source)
+    kinds = _kinds(scanned, values, sources, rejected, classes)
+    kind = kinds.kind
+    first, last, wide = _ranges(values, kinds, rejected)
+    systems = arin.as_ranges(values, kinds.lead == CODE["ashandle"], rejected)
     key = _keys(values, kind, rejected)
-    for obj in rejected:
-        kind[obj] = -1
+    kind[list(rejected)] = -1
     kept = np.flatnonzero(kind >= 0)
-    wide = wide[np.isin(wide[:, 0].astype(np.int64), kept)]
-    wide[:, 0] = np.searchsorted(kept, wide[:, 0].astype(np.int64))
-    columns = {name: picked(column, kept) for name, column in _columns(values, kind, key).items()}
+    columns = _columns(values, kinds) | {"key": key, "source": sources}
     created, modified = _dates(values, len(kind))
     counts, rejects = report(scanned, rejected, base)
-    apnic = b"APNIC" in texts_of(columns["source"])
-    flags = _flags(scanned, values, foreign, text, kind, apnic)
+    flags = _flags(scanned, values, foreign, kinds)
+    if b"APNIC" in texts_of(sources):
+        _mark_disowned(text, scanned, flags)
     flags[first >= 0] |= NARROW
     return Batch(
-        kind[kept], word(first[kept]), word(last[kept]), wide, word(created[kept]),
-        word(modified[kept]), flags[kept], columns,
+        kind[kept], word(first[kept]), word(last[kept]), _kept_rows(wide, kept),
+        word(created[kept]), word(modified[kept]), flags[kept], _kept_rows(systems, kept),
+        {name: picked(column, kept) for name, column in columns.items()},
         pack(text, base, scanned.object_start[kept], scanned.object_end[kept], dictionary),
-        class_counts(scanned, rejected), counts, rejects,
+        class_counts(scanned, rejected) | classes, counts, rejects,
     )  # fmt: skip
 
 
-def _kinds(scanned: Scan, rejected: dict[int, str]) -> NDArray[np.int8]:
-    """Return each object's class, and reject what is no object."""
+def _kept_rows(table: NDArray[Any], kept: Ints) -> NDArray[Any]:
+    """Return the rows of a table whose first column is a kept object, renumbered."""
+    table = table[np.isin(table[:, 0].astype(np.int64), kept)]
+    table[:, 0] = np.searchsorted(kept, table[:, 0].astype(np.int64))
+    return table
+
+
+def _sources(values: Values, count: int, default: bytes) -> Column:
+    column = single(values, values.first_of("source"), count, folded)
+    if not default:
+        return column
+    texts = [*texts_of(column), default]
+    return column_of(np.where(column.codes < 0, np.int32(len(texts) - 1), column.codes), texts)
+
+
+def _kinds(
+    scanned: Scan, values: Values, sources: Column, rejected: dict[int, str], deleted: Counter[str]
+) -> Kinds:
+    """Say what each object is, reject what is no object, and count the deleted ones."""
     lead = scanned.line_key[scanned.object_line]
     bad = scanned.continues[scanned.object_line] | ~_IS_CLASS[lead]
+    kind = _ROW_CLASS[lead].copy()
     for obj in np.flatnonzero(bad).tolist():
         line = scanned.object_line[obj]
         if scanned.continues[line]:
@@ -119,19 +170,31 @@ def _kinds(scanned: Scan, rejected: dict[int, str]) -> NDArray[np.int8]:
             continue
         head = scanned.text[scanned.line_start[line] : scanned.line_end[line]].tobytes()
         name, colon, _ = head.partition(b":")
-        known = colon and re.fullmatch(rb"[A-Za-z0-9*_-]{1,40}", name)
+        if head.startswith(_DELETED):
+            deleted["deleted"] += 1
+            continue
+        known = colon and re.fullmatch(rb"[A-Za-z0-9_-]{1,40}", name)
         rejected[obj] = f"unknown class: {name.decode()!r}" if known else "no attribute line"
-    return _ROW_CLASS[lead].copy()
+    lacnic_code = [k for k, text in enumerate(texts_of(sources)) if text == b"LACNIC"]
+    of_arin = np.isin(lead, arin.RECORDS)
+    of_lacnic = np.isin(sources.codes, lacnic_code) & ~of_arin
+    arin.mark_roles(values, lead == CODE["pochandle"], kind)
+    return Kinds(kind, lead, of_arin, of_lacnic)
 
 
 def _ranges(
-    values: Values, kind: NDArray[np.int8], rejected: dict[int, str]
+    values: Values, kinds: Kinds, rejected: dict[int, str]
 ) -> tuple[Ints, Ints, NDArray[np.uint64]]:
     """Read the range of every net, the common form at once and the others one by one."""
+    kind = kinds.kind
     first = np.full(len(kind), -1, np.int64)
     last = np.full(len(kind), -1, np.int64)
-    found = np.flatnonzero(values.lead & (kind[values.row] == _NET))
-    narrow = found[values.key[found] == CODE["inetnum"]]
+    found = np.flatnonzero(values.lead & (kind[values.row] == _NET) & ~kinds.arin[values.row])
+    if kinds.arin.any():
+        of_arin = values.first_of("netrange")
+        of_arin = of_arin[np.isin(kinds.lead[values.row[of_arin]], arin.NETS)]
+        found = np.concatenate([found, of_arin])
+    narrow = found[values.key[found] != CODE["inet6num"]]
     low, high, good = read_ranges(values.text, values.start[narrow], values.end[narrow])
     first[values.row[narrow[good]]] = low[good]
     last[values.row[narrow[good]]] = high[good]
@@ -139,7 +202,8 @@ def _ranges(
     for k in np.concatenate([narrow[~good], found[values.key[found] == CODE["inet6num"]]]).tolist():
         value = values.text[values.start[k] : values.end[k]].tobytes()
         row = int(values.row[k])
-        parsed = _prefix6(value) or parse_range(value.decode())
+        text = lacnic.written_out(value.decode()) if kinds.lacnic[row] else value.decode()
+        parsed = _prefix6(value) or parse_range(text)
         if parsed is None:
             rejected[row] = f"no address range: {value[:60].decode(errors='replace')!r}"
         elif parsed[0] == 4:
@@ -184,7 +248,10 @@ def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> C
     column = local_column(
         values.text, values.row[found], values.start[found], values.end[found], len(kind)
     )
-    if changes(column):
+    systems = kind == layout.CLASSES.index("aut-num")
+    if systems.any():
+        column = changed_where(column, systems, arin.as_key, folded)
+    elif changes(column):
         column = rewritten(column, folded)
     if not route.any():
         return column
@@ -200,41 +267,67 @@ def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> C
     return column_of(codes, texts)
 
 
-def _columns(values: Values, kind: NDArray[np.int8], key: Column) -> dict[str, Column]:
-    """Return the text columns of a chunk by name, as `layout.DICTIONARIES` and `source`."""
-    net = kind == _NET
-    count = len(kind)
-
+def _columns(values: Values, kinds: Kinds) -> dict[str, Column]:
+    """Return the text columns of a chunk by name, as `layout.DICTIONARIES` and a few more."""
+    net = kinds.kind == _NET
+    count = len(net)
+    descr = values.first_of("descr")
+    orgs = values.first_of("org", "orgid")
+    handle = parent = EMPTY._replace(codes=np.full(count, -1, np.int32))
+    if kinds.lacnic.any():
+        owner = values.first_of("owner")
+        descr = _by_dialect(values, kinds.lacnic, descr, owner)
+        handle, parent = lacnic.identities(values, kinds.lacnic & net)
+    if kinds.arin.any():
+        orgs = orgs[~values.lead[orgs]]
+        nets = np.isin(kinds.lead, arin.NETS)
+        handles_at = np.flatnonzero(values.lead & nets[values.row])
+        handle = joined(handle, single(values, handles_at, count, folded))
+        parents = values.first_of("parent")
+        parent = joined(parent, single(values, parents[nets[values.row[parents]]], count, folded))
+    lower = kinds.arin | kinds.lacnic
+    status = single(values, values.first_of("status", "nettype"), count)
     return {
-        "key": key,
-        "name": _names(values, kind),
-        "netname": single(values, "netname", count),
-        "descr": only(single(values, "descr", count), net),
-        "status": only(rewritten(single(values, "status", count), status_text), net),
-        "org": single(values, "org", count, folded),
-        "source": single(values, "source", count, folded),
+        "name": _names(values, kinds),
+        "netname": single(values, values.first_of("netname"), count),
+        "descr": only(single(values, descr, count), net),
+        "status": only(changed_where(status, lower, lower_text, status_text), net),
+        "org": single(values, orgs, count, folded),
         "country": only(listed(values, "country", countries, count), net),
         "mnt_by": only(listed(values, "mnt-by", handles, count), net),
+        "handle": only(handle, net),
+        "parent": only(parent, net),
     }
 
 
-def _names(values: Values, kind: NDArray[np.int8]) -> Column:
+def _by_dialect(values: Values, rows: Flags, others: Ints, theirs: Ints) -> Ints:
+    """Return the values of one attribute in some rows, of another in all others."""
+    return np.concatenate([others[~rows[values.row[others]]], theirs[rows[values.row[theirs]]]])
+
+
+def _names(values: Values, kinds: Kinds) -> Column:
     """Return what objects that are no nets are called."""
+    kind = kinds.kind
     found = []
-    for name, attribute in _NAME_OF.items():
-        some = values.first_of(attribute)
+    for name, attributes in _NAMES_OF.items():
+        some = values.first_of(*attributes)
         found.append(some[kind[values.row[some]] == layout.CLASSES.index(name)])
-    which = np.concatenate(found)
-    return local_column(
-        values.text, values.row[which], values.start[which], values.end[which], len(kind)
-    )
+    if kinds.lacnic.any():
+        owner = values.first_of("owner")
+        found.append(owner[(kinds.lacnic & (kind != _NET))[values.row[owner]]])
+    column = single(values, np.concatenate(found), len(kind))
+    contacts = kinds.lead == CODE["pochandle"]
+    return joined(column, arin.contact_names(values, contacts)) if contacts.any() else column
 
 
 def _dates(values: Values, count: int) -> tuple[Ints, Ints]:
     """Return when each object was created and last changed, in seconds since 1970, 0 = unknown."""
     created = np.zeros(count, np.int64)
     modified = np.zeros(count, np.int64)
-    for names, target in ((("created",), created), (("last-modified", "changed"), modified)):
+    for names, target in (
+        (("created", "regdate"), created),
+        (("last-modified", "changed", "updated"), modified),
+    ):
         found = values.of(*names)
         seconds, good = read_dates(values.text, values.start[found], values.end[found])
         for k in np.flatnonzero(~good).tolist():
@@ -243,24 +336,27 @@ def _dates(values: Values, count: int) -> tuple[Ints, Ints]:
     return created, modified
 
 
-def _flags(
-    scanned: Scan, values: Values, foreign: Flags, chunk: bytes, kind: NDArray[np.int8], apnic: bool
-) -> NDArray[np.uint8]:
-    """Mark objects that are not UTF-8, disown their range, are a registry's, or have more descr."""
+def _flags(scanned: Scan, values: Values, foreign: Flags, kinds: Kinds) -> NDArray[np.uint8]:
+    """Mark objects that are not UTF-8, are a registry's, have more descr, or an owner for it."""
     flags = np.zeros(len(scanned.object_line), np.uint8)
     for line in np.flatnonzero(foreign).tolist():
         value = scanned.text[scanned.line_start[line] : scanned.line_end[line]].tobytes()
         if utf8(value) is not value:
             flags[scanned.line_object[line]] |= LATIN
-    if apnic:
-        for found in _NOT_HERE.finditer(chunk):
-            obj = int(np.searchsorted(scanned.object_start, found.start(), "right")) - 1
-            if obj >= 0:
-                flags[obj] |= DISOWNED
     descr = values.row[values.of("descr")]
     flags[descr[1:][descr[1:] == descr[:-1]]] |= MORE_DESCR
+    flags[kinds.lacnic] &= ~np.uint8(MORE_DESCR)
+    flags[kinds.lacnic] |= OWNER
     types = values.of("org-type")
     for k, text in zip(types.tolist(), texts_at(values, types), strict=True):
-        if folded(text) in (b"RIR", b"IANA") and kind[values.row[k]] >= 0:
+        if folded(text) in (b"RIR", b"IANA") and kinds.kind[values.row[k]] >= 0:
             flags[values.row[k]] |= OF_REGISTRY
     return flags
+
+
+def _mark_disowned(chunk: bytes, scanned: Scan, flags: NDArray[np.uint8]) -> None:
+    """Mark the objects in which APNIC says that the range is not its own."""
+    for found in _NOT_HERE.finditer(chunk):
+        obj = int(np.searchsorted(scanned.object_start, found.start(), "right")) - 1
+        if obj >= 0:
+            flags[obj] |= DISOWNED

@@ -23,13 +23,17 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
-# The attributes whose values are read, then the class names that need no value. Their place
-# in this list is their code; 0 is any other attribute.
+# The attributes whose values are read: of RPSL, of LACNIC, of ARIN; then the class names that need
+# no value. Their place in this list is their code; 0 is any other attribute.
 ATTRIBUTES: Final = (
     b"", b"inetnum", b"inet6num", b"organisation", b"role", b"person", b"irt", b"mntner",
     b"aut-num", b"route", b"route6", b"netname", b"descr", b"country", b"org", b"status",
     b"mnt-by", b"created", b"last-modified", b"changed", b"source", b"nic-hdl", b"org-name",
     b"org-type", b"as-name", b"origin",
+    b"owner", b"owner-c", b"inetnum-up",
+    b"nethandle", b"v6nethandle", b"orgid", b"ashandle", b"pochandle", b"netrange", b"nettype",
+    b"parent", b"regdate", b"updated", b"orgname", b"asname", b"asnumber", b"isrole", b"lastname",
+    b"firstname",
     b"as-block", b"as-set", b"domain", b"filter-set", b"inet-rtr", b"key-cert", b"limerick",
     b"peering-set", b"poem", b"poetic-form", b"route-set", b"rtr-set", b"dictionary",
     b"repository",

@@ -76,19 +76,25 @@ _DIGIT = np.frombuffer(bytes(0xF0 if c == 48 else 0 for c in _FORM.tobytes()), "
 _MARK = np.frombuffer(bytes(0xFF if c not in (0, 48) else 0 for c in _FORM.tobytes()), "<u8")
 _CARRY = np.frombuffer(bytes(0x06 if c == 48 else 0 for c in _FORM.tobytes()), "<u8")
 _LOW = np.uint64(0x0F0F0F0F0F0F0F0F)
+_SHORT = (~np.uint64(0), np.uint64(0xFFFF), np.uint64(0))  # what of the words a bare date fills
 
 
 def read_dates(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Flags]:
-    """Read `YYYY-MM-DDThh:mm:ssZ`; return seconds since 1970 (int64) and whether each was read."""
+    """Read `YYYY-MM-DDThh:mm:ssZ` and `YYYY-MM-DD`.
+
+    Returns seconds since 1970 (int64) and whether each was read.
+    """
     words = words_of(text)
-    good = end - start == 20
+    short = end - start == 10
+    good = short | (end - start == 20)
     at = np.where(good, start, 0)
     numbers = []
-    for k in range(3):
+    for k, mask in enumerate(_SHORT):
+        counted = np.where(short, mask, ~np.uint64(0))
         word = words[at + 8 * k]
-        good &= (word & (_DIGIT[k] | _MARK[k])) == (_FORM[k] & (_DIGIT[k] | _MARK[k]))
-        low = word & _LOW
-        good &= (low + _CARRY[k]) & _DIGIT[k] == 0
+        good &= (word ^ _FORM[k]) & (_DIGIT[k] | _MARK[k]) & counted == 0
+        low = word & _LOW & counted
+        good &= (low + (_CARRY[k] & counted)) & _DIGIT[k] == 0
         # Each byte times ten plus the byte behind it: two digits stand in the second one.
         numbers.append(low * np.uint64(10) + (low >> np.uint64(8)))
 

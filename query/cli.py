@@ -19,7 +19,8 @@ import click
 
 from . import render
 from .errors import AddressError, Error, StoreError
-from .index import default_path, open_index
+from .index import open_index
+from .place import default_path
 
 NO_MATCH, USAGE, NO_INDEX, FAILED, INTERRUPTED = 1, 2, 3, 5, 130
 Command = TypeVar("Command", bound=Callable[..., Any])

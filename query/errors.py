@@ -36,6 +36,14 @@ class DumpError(Error):
         self.offset = offset
 
 
+class FetchError(Error):
+    """Say that a download failed: the world's fault. ``url`` names it, never with a key."""
+
+    def __init__(self, url: str, message: str) -> None:
+        super().__init__(f"{url}: {message}")
+        self.url = url
+
+
 class StoreError(Error):
     """Say that an index cannot be used or written. ``path`` names it."""
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import layout
 from .addresses import PAIR, PARTS, WORD, Address, Network, Span, as_number, pack, shown, span
+from .cover import reaching
 from .errors import AddressError, StoreError
 from .layout import BUCKETS, DEEP, ROOM, ROOM_BITS, WIDE
 from .model import Answer, HandleAnswer
+from .place import default_path
 from .records import Net, Object
 from .store import Store, Tables
 
@@ -29,16 +31,6 @@ if TYPE_CHECKING:
 
 Query = Address | Network
 _MAPPED = bytes(10) + b"\xff\xff"
-
-
-def default_path() -> str:
-    """Return the index's place when none is named: $RIRDEX_INDEX, else the user data folder."""
-    named = os.environ.get("RIRDEX_INDEX")
-    if named:
-        return named
-    from platformdirs import user_data_dir
-
-    return os.path.join(user_data_dir("rirdex", appauthor=False), "index.rirdex")
 
 
 def open_index(path: str | PathLike[str] | None = None) -> Index:
@@ -253,8 +245,9 @@ class Index:
         self, key: str, kind: str | None = None, registry: str | None = None
     ) -> list[Object]:
         """Return the objects under a key, without regard to case, in the order of their classes."""
+        count = self.meta["counts"]["objects"]
         rows = self._store.find("handles", layout.sort_key(key.strip(layout.BLANKS)))
-        found = [Object(self._tables, row) for row in rows]
+        found = [Object(self._tables, row) for row in rows if row < count]
         return [
             item
             for item in found
@@ -274,7 +267,8 @@ class Index:
         except AddressError:
             return None
         if asked is None:
-            return None
+            handled = self._handled(key)
+            return next((net for net in handled if registry in (None, net.registry)), None)
         for row in self._inside(asked):
             net = self.net(row)
             if net.bounds == (asked.first, asked.last) and registry in (None, net.registry):
@@ -331,31 +325,60 @@ class Index:
             net.id for net in rows if bounds.first <= net.bounds[0] and net.bounds[1] <= bounds.last
         ]
 
-    def apart(self, bounds: Span) -> list[Net]:
-        """Return the nets that contain a range and never end a chain: placeholders, registries."""
-        found = (self.net(row) for row in self._tables.apart)
-        return [
-            net
-            for net in found
-            if net.family == bounds.family
-            and net.bounds[0] <= bounds.first
-            and bounds.last <= net.bounds[1]
+    def containing(self, bounds: Span) -> list[Net]:
+        """Return every net that contains a range, of any registry and role, widest first."""
+        tables = self._tables
+        if bounds.family == 4:
+            count = bisect_right(tables.net_first4, bounds.first)
+            found = reaching(tables.net_last4, tables.cover4, count, bounds.last)
+        else:
+            count = bisect_right(
+                tables.net_first6_hi, bounds.first >> 64, 0, tables.nets - tables.nets4
+            )
+            rows = reaching(tables.net_last6_hi, tables.cover6, count, bounds.last >> 64)
+            found = [tables.nets4 + row for row in rows]
+        nets = [Net(tables, row, row) for row in found]
+        nets = [
+            net for net in nets if net.bounds[0] <= bounds.first and net.bounds[1] >= bounds.last
         ]
+        return sorted(nets, key=lambda net: (net.bounds[0] - net.bounds[1], net.id))
 
     def _handle_answers(self, query: str) -> list[Answer]:
         text = query.strip()
-        kind = "asn" if as_number(text) is not None else "handle"
-        found = self.objects(f"AS{as_number(text)}" if kind == "asn" else text)
-        if kind == "asn":
-            found = [item for item in found if item.kind == "aut-num"]
+        number = as_number(text)
+        if number is not None:
+            kind = "asn"
+            found = self._systems(number)
+        else:
+            kind = "handle"
+            found = [*self.objects(text), *self._handled(text)]
         answers: list[Answer] = [
             HandleAnswer(self, self._tables, query, kind, item, partial(self._referring, item))
             for item in found
         ]
         return answers or [HandleAnswer(self, self._tables, query, kind, None, list)]
 
-    def _referring(self, item: Object) -> list[int]:
-        """Return the nets that name an object by its handle."""
+    def _systems(self, number: int) -> list[Object | Net]:
+        """Return the aut-num objects of an AS number, and those of ranges of numbers with it."""
+        tables = self._tables
+        found: list[Object | Net] = []
+        found += self.objects(f"AS{number}", "aut-num")
+        known = {item.id for item in found}
+        for place in range(bisect_right(tables.asn_first, number)):
+            if tables.asn_last[place] >= number and tables.asn_object[place] not in known:
+                found.append(Object(tables, tables.asn_object[place]))
+        return found
+
+    def _handled(self, key: str) -> list[Net]:
+        """Return the nets whose registry gives them a handle of their own, by that handle."""
+        count = self.meta["counts"]["objects"]
+        rows = self._store.find("handles", layout.sort_key(key.strip(layout.BLANKS)))
+        return [self.net(row - count) for row in rows if row >= count]
+
+    def _referring(self, item: Object | Net) -> list[int]:
+        """Return the nets that name an object by its handle; of a net, the net itself."""
+        if isinstance(item, Net):
+            return [item.id]
         if item.kind == "organisation":
             return self.nets(org=item.key)
         if item.kind == "mntner":

@@ -70,8 +70,19 @@ COLUMNS: Final[dict[str, str]] = {
     "piece.above": "i",
     "piece.role": "B",
     "piece.net": "I",
-    # nets that may contain an address and yet not stand in its chain
-    "apart": "I",
+    # largest last address of GROUP nets, of GROUP such groups ...: see `indexer/cover.py`
+    "cover4": "I",
+    "cover6": "Q",
+    # what the registries' statistics say from each address on: a place in meta["stated"]
+    "stated4.begin": "I",
+    "stated4.what": "B",
+    "stated6.hi": "Q",
+    "stated6.lo": "Q",
+    "stated6.what": "B",
+    # AS numbers registered as a range, by their first: object ids
+    "asn.first": "I",
+    "asn.last": "I",
+    "asn.object": "I",
     # every kept object that is no net, in the order of class, key, registry
     "object.class": "B",
     "object.key": "",
@@ -90,6 +101,7 @@ DICTIONARIES: Final = (
     "netname", "descr", "country", "status", "org", "mnt_by", "key", "name",
 )  # fmt: skip
 BLOCK: Final = 16
+GROUP: Final = 64
 
 # LMDB databases with sorted keys: handles -> object ids, the others -> net ids (uint32 arrays).
 SORTED: Final = ("handles", "org", "mnt_by", "netname", "country")
@@ -112,6 +124,7 @@ PLACEHOLDER, FOREIGN = 8, 9
 ROLE_BITS: Final = 0x0F
 IS_USER: Final = 0x10  # as the last net of a chain, its party differs from the holder's
 MORE_DESCR: Final = 0x20  # the net has more than one descr; the others are in its raw text
+OWNER: Final = 0x40  # the net's descr is LACNIC's owner: a name, no description
 
 # Classes kept with their raw text. The order is that in which `Index.object` prefers them.
 CLASSES: Final = (

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import layout
 from .addresses import Span
-from .records import Json, Net, Object, Party
+from .records import Json, Net, Object, Party, object_dict
 
 if TYPE_CHECKING:
+    from .authority import Authority
     from .index import Index
     from .store import Tables
 
@@ -139,11 +140,36 @@ class Answer:
     @property
     def all(self) -> tuple[Net, ...]:
         """Return every net that contains the query, also those that never stand in a chain."""
+        known = {net.id: net for net in self.chain}
+        registry = self.registry or (self.authority.registry if self.authority else None)
+        found = []
+        for net in self.containing:
+            other = net.role != "placeholder" and registry not in (None, net.registry)
+            found.append(known.get(net.id) or (net.as_foreign() if other else net))
+        return tuple(found)
+
+    @property
+    def authority(self) -> Authority | None:
+        """Return which registry is responsible and by what rule, None for a handle."""
+        from .authority import responsible
+
         span = self.span
-        apart = self._index.apart(span) if span else []
-        known = {net.id for net in self.chain}
-        nets = [*self.chain, *(net for net in apart if net.id not in known)]
-        return tuple(sorted(nets, key=lambda net: net.bounds[0] - net.bounds[1]))
+        return responsible(self._tables, span, self.containing) if span else None
+
+    @property
+    def containing(self) -> list[Net]:
+        """Return every net that contains the query, of any registry and role, widest first."""
+        span = self.span
+        return self._index.containing(span) if span else []
+
+    @property
+    def tables(self) -> Tables:
+        """Return the tables of the index, for those who explain."""
+        return self._tables
+
+    def objects(self, key: str, kind: str, registry: str) -> list[Object]:
+        """Return objects of the index by key, for those who explain."""
+        return self._index.objects(key, kind, registry)
 
     @property
     def more(self) -> tuple[Net, ...]:
@@ -172,7 +198,7 @@ class HandleAnswer(Answer):
 
     def __init__(
         self, index: Index, tables: Tables, query: str, kind: str,
-        found: Object | None, more: Callable[[], list[int]],
+        found: Object | Net | None, more: Callable[[], list[int]],
     ) -> None:  # fmt: skip
         super().__init__(index, tables, query, Span(0, 0, -1, kind), -1)
         self.object = found
@@ -200,7 +226,7 @@ class HandleAnswer(Answer):
         self, *, more: bool = False, everything: bool = False, explain: bool = False
     ) -> Json:
         """Return the answer as in `lookup --json`; `more` is always there."""
-        found = self.object.to_dict(explain) if self.object else None
+        found = object_dict(self.object, explain) if self.object else None
         return _answer_dict(self, True, False, explain, found)
 
 
@@ -223,6 +249,8 @@ def _answer_dict(
     }  # fmt: skip
     if isinstance(answer, HandleAnswer):
         result["object"] = found
+    if explain and answer.authority:
+        result["authority"] = answer.authority._asdict()
     if more:
         result["more"] = [net.to_dict(explain) for net in answer.more]
     if everything:

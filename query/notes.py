@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from .authority import by_iana, responsible, stated
+from .elsewhere import national_place, referral
 from .model import Note
 
 if TYPE_CHECKING:
+    from .addresses import Span
     from .model import Answer
+    from .records import Net
+
+# What APNIC's stubs say in their descr.
+_MOVED = re.compile(r"Transferred to the (\w+) region on (\d{4}-\d\d-\d\d)")
 
 
 def notes_of(answer: Answer) -> tuple[Note, ...]:
@@ -21,14 +30,60 @@ def notes_of(answer: Answer) -> tuple[Note, ...]:
         notes.append(
             Note("embedded-ipv4", "the IPv6 text holds an IPv4 address, which is answered")
         )
+    nets = answer.containing
+    notes += _block_notes(answer, span, nets)
     if answer.chain:
-        return (*notes, *_chain_notes(answer))
-    blocks = [net for net in answer.all if net.role == "registry"]
+        return (*notes, *_chain_notes(answer), *_elsewhere(answer))
+    blocks = [net for net in nets if net.role == "registry"]
     if blocks:
         block = blocks[-1]
         text = f"only a block of the registry contains it: {block.key} ({block.netname})"
-        return (*notes, Note("registry-block", text))
+        return (*notes, Note("registry-block", text), *_elsewhere(answer))
     return (*notes, Note("no-net", "no net of the dumps in this index contains it"))
+
+
+def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
+    """Yield what statistics, IANA and other registries' records say of the range."""
+    special = by_iana(answer.tables, span, "special")
+    if special:
+        yield Note("special-purpose", f"IANA has set it aside: {special}")
+    said = stated(answer.tables, span)
+    if said and said["status"] in ("available", "reserved"):
+        yield Note(
+            said["status"],
+            f"{said['file']} of {said['date']}: {said['registry']} has it as {said['status']}",
+        )
+    if said and said["registry"] is None:
+        yield Note("authority-unclear", f"{said['file']}: more than one registry claims it")
+    authority = responsible(answer.tables, span, nets)
+    if answer.chain and authority.registry not in (None, answer.registry):
+        yield Note(
+            "not-authoritative",
+            f"{authority.text}, but no net of {authority.registry} is here: "
+            f"{answer.registry}'s record answers",
+        )
+    for net in nets:
+        moved = _MOVED.search(" ".join(net.descr)) if net.role == "placeholder" else None
+        if moved:
+            yield Note(
+                "transferred",
+                f"moved from {net.registry} to {moved[1].upper()} on {moved[2]}; "
+                f"{net.registry}'s record is a stub",
+            )
+
+
+def _elsewhere(answer: Answer) -> Iterator[Note]:
+    """Yield where to ask for what the dumps do not hold."""
+    for net in reversed(answer.chain):
+        place = national_place(net)
+        if place:
+            yield Note("nir-detail-elsewhere", place)
+            break
+    for net in reversed(answer.chain):
+        server = referral(answer, net)
+        if server:
+            yield Note("rwhois", f"{net.key}: reassignments are at {server}, not in the dump")
+            break
 
 
 def _chain_notes(answer: Answer) -> list[Note]:

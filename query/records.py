@@ -121,7 +121,17 @@ class Net:
 
     @property
     def key(self) -> str:
-        """Return the net's key as its registry writes it."""
+        """Return the net's key: a handle at ARIN, the range as written at LACNIC, else the range.
+
+        ARIN and LACNIC register one range several times.
+        """
+        if self.registry in ("ARIN", "LACNIC"):
+            pairs = attributes(self.raw)
+            name, value = pairs[0] if pairs else ("", "")
+            if name in ("nethandle", "v6nethandle"):
+                return value.upper()
+            if value and self.registry == "LACNIC":
+                return value
         return format_range(self.family, *self.bounds)
 
     @property
@@ -136,7 +146,9 @@ class Net:
 
     @property
     def role(self) -> str:
-        """Return the role of the net in its chain (`layout.ROLES`)."""
+        """Return the role of the net in its chain (`layout.ROLES`); outside it, `foreign`."""
+        if self._piece < 0:
+            return "foreign"
         return layout.ROLES[self._tables.piece_role[self._piece] & layout.ROLE_BITS]
 
     @property
@@ -148,6 +160,8 @@ class Net:
     def descr(self) -> tuple[str, ...]:
         """Return the description, a text for each attribute."""
         tables = self._tables
+        if tables.piece_role[self._id] & layout.OWNER:
+            return ()
         if tables.piece_role[self._id] & layout.MORE_DESCR:
             return tuple(value for name, value in attributes(self.raw) if name == "descr" and value)
         first = _text(tables, "descr", tables.net_descr[self._id])
@@ -208,9 +222,25 @@ class Net:
         """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
         return _dump(self._tables, self._origin, self._tables.net_object[self._id])
 
+    def as_foreign(self) -> Net:
+        """Return the net as another registry's record than the responsible one's."""
+        return Net(self._tables, self._id, -1)
+
+    def as_object(self, explain: bool = False) -> Json:
+        """Return the net as the object that a handle names, as in the JSON of an answer."""
+        org = self.org
+        found: Json = {
+            "class": "net", "key": self.key, "source": self.source, "name": self.netname,
+            "org": org.handle if org else None, "abuse": [],
+        }  # fmt: skip
+        return found | {"dump": self.dump} if explain else found
+
     @property
     def party(self) -> Party:
-        """Return who the net names: org-name, else first descr, else netname; and the handle."""
+        """Return who the net names, and the handle.
+
+        The name is the organisation's, else the first descr, else LACNIC's owner, else the netname.
+        """
         org = self.org
         if org is not None and org.name:
             return Party(org.name, org.handle, self.key)
@@ -262,6 +292,11 @@ class Object:
     def __init__(self, tables: Tables, row: int) -> None:
         self._tables = tables
         self._id = row
+
+    @property
+    def id(self) -> int:
+        """Return the object's number, valid for this index file only."""
+        return self._id
 
     @property
     def kind(self) -> str:
@@ -328,9 +363,7 @@ class Object:
             "class": self.kind, "key": self.key, "source": self.source, "name": self.name,
             "org": self.org, "abuse": [],
         }  # fmt: skip
-        if explain:
-            found["dump"] = self.dump
-        return found
+        return found | {"dump": self.dump} if explain else found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Object) and (self._id, self._tables.store.seal) == (
@@ -343,3 +376,8 @@ class Object:
 
     def __repr__(self) -> str:
         return f"<Object {self.kind} {self.key} {self.source}>"
+
+
+def object_dict(item: Object | Net, explain: bool = False) -> Json:
+    """Return what a handle names, as in the JSON of an answer."""
+    return item.as_object(explain) if isinstance(item, Net) else item.to_dict(explain)

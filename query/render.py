@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .model import Answer, HandleAnswer
-from .records import Json, Net, Object, Party
+from .records import Json, Net, Object, Party, object_dict
 
 if TYPE_CHECKING:
     from rirdex.indexer.build import Report, Summary
@@ -111,10 +111,10 @@ def _object_text(answer: HandleAnswer, explain: bool) -> Iterator[str]:
     if found is None:
         yield f"  note:   no object of the dumps in this index has this {_kind_name(answer.kind)}"
         return
-    named = f"  {found.name}" if found.name else ""
-    yield clean(f"  {found.kind}  {found.key}{named}  {found.source}")
-    if found.org:
-        yield clean(f"  org:    {found.org}")
+    shown = object_dict(found)
+    yield clean("  " + "  ".join(filter(None, map(shown.get, ("class", "key", "name", "source")))))
+    if shown["org"]:
+        yield clean(f"  org:    {shown['org']}")
     if explain:
         yield f"  from:   {_dump_text(found)}"
     yield from _more_text(answer.more, "refer to it")

@@ -20,8 +20,14 @@ HOMES = {
     },
     "click": {"query/cli"},
     "tqdm": {"query/cli"},
-    "platformdirs": {"query/index"},
-    "socket": {"query/addresses", "query/index", "indexer/values", "indexer/rpsl"},
+    "platformdirs": {"query/place"},
+    "socket": {
+        "query/addresses", "query/index", "indexer/values", "indexer/rpsl", "indexer/delegated",
+        "indexer/transfers", "indexer/iana",
+    },
+    "urllib": {"indexer/web", "indexer/transfer", "indexer/downloads"},
+    "http": {"indexer/web", "indexer/transfer"},
+    "ssl": {"indexer/web"},
 }  # fmt: skip
 NO_NUMPY = {"query/many", "query/quads"}  # the only modules of query that import NumPy
 

@@ -237,14 +237,17 @@ def dumped(draw: st.DrawFn, sources: Sequence[int]) -> list[Written]:
 
 
 def expected(nets: Sequence[Written], family: int, address: int) -> list[Written]:
-    """Return the chain of an address, without registry blocks at its end."""
+    """Return the chain of an address: of the registry with the smallest net of somebody's.
+
+    Registry blocks at its end are left out.
+    """
     if family == 6 and address >> 32 == 0xFFFF:
         family, address = 4, address & 0xFFFFFFFF
     some = [net for net in nets if net.family == family]
     found = [some[k] for k in chain([net.range for net in some], address)]
     while found and found[-1].range.rank == 0:
         found.pop()
-    return found
+    return [net for net in found if net.source == found[-1].source]
 
 
 def asked(nets: Sequence[Written], others: Sequence[int]) -> Iterator[tuple[int, int]]:

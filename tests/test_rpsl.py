@@ -129,11 +129,12 @@ def read(parsed: Parsed, text: bytes) -> Row | str | None:
         max([seconds_of(v) for name in ("last-modified", "changed") for v in of(name)], default=0),
         flags,
         {
-            "key": key, "name": one(NAMED_BY[kind]) if kind in NAMED_BY else "",
+            "key": "AS" + key if kind == "aut-num" and key.isdigit() else key,
+            "handle": "", "parent": "", "name": one(NAMED_BY[kind]) if kind in NAMED_BY else "",
             "netname": one("netname"), "descr": one("descr") if net else "",
             "status": folded(one("status").replace("_", " ")) if net else "",
             "org": folded(one("org")), "source": folded(one("source")),
-            "country": _list([code.split(None, 1)[0] for code in codes]) if net else "",
+            "country": _list([folded(code).split(" ")[0] for code in codes]) if net else "",
             "mnt_by": _list(items) if net else "",
         },
     )  # fmt: skip
