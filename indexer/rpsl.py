@@ -122,7 +122,7 @@ def read_chunk(
     kind = kinds.kind
     first, last, wide = _ranges(values, kinds, rejected)
     systems = arin.as_ranges(values, kinds.lead == CODE["ashandle"], rejected)
-    key = _keys(values, kind, rejected)
+    key = _keys(values, kind, kinds.lead, rejected)
     kind[list(rejected)] = -1
     kept = np.flatnonzero(kind >= 0)
     columns = _columns(values, kinds) | {"key": key, "source": sources}
@@ -231,12 +231,14 @@ def _prefix6(value: bytes) -> tuple[int, int, int] | None:
     return 6, first, first | ((1 << host) - 1)
 
 
-def _keys(values: Values, kind: NDArray[np.int8], rejected: dict[int, str]) -> Column:
+def _keys(
+    values: Values, kind: NDArray[np.int8], lead: NDArray[np.uint8], rejected: dict[int, str]
+) -> Column:
     """Return the primary keys of the objects that are no nets, upper-cased."""
     nic = values.first_of("nic-hdl")
     person = np.isin(kind, [layout.CLASSES.index("role"), layout.CLASSES.index("person")])
     nic = nic[person[values.row[nic]]]
-    keyed = (kind >= 0) & (kind != _NET) & ~person
+    keyed = (kind >= 0) & (kind != _NET) & (~person | (lead == CODE["pochandle"]))
     first = np.flatnonzero(values.lead & keyed[values.row])
     found = np.concatenate([first, nic])
     origins = values.first_of("origin")

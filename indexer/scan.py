@@ -8,6 +8,7 @@ the rare values that continue on a second line, hold a comment, or are not ASCII
 Rules (RFC 2622 section 2; RIPE-NCC/whois, irrd): objects are separated by empty lines; a line
 of blanks only is a continuation; a line that begins with `#` or `%` is no part of the text
 wherever it stands; blank, tab and `+` continue the value before; one CR before LF is dropped.
+A line of blanks with which an object begins is no part of it.
 
 A chunk holds whole objects. Values are not interpreted here.
 """
@@ -151,7 +152,9 @@ def scan(text: Bytes, length: int) -> Scan:
     first = text[start]
     empty = start >= end
     shown = ~(empty | (first == 35) | (first == 37))
-    group = np.cumsum(empty)[shown]
+    count = np.cumsum(empty)
+    _hide_blank_openings(text, start, end, first, shown, count)
+    group = count[shown]
     start, end, first = start[shown], end[shown], first[shown]
     new = np.ones(len(start), bool)
     new[1:] = group[1:] != group[:-1]
@@ -170,6 +173,22 @@ def scan(text: Bytes, length: int) -> Scan:
         text, start, end, owner, key, continues, continued,
         object_line, start[object_line], end[last_line],
     )  # fmt: skip
+
+
+def _hide_blank_openings(
+    text: Bytes, start: Ints, end: Ints, first: Bytes, shown: NDArray[np.bool_], group: Ints
+) -> None:
+    """Hide lines of blanks with which an object would begin: ARIN writes one before a net."""
+    lines = np.flatnonzero(shown)
+    opens = np.append(True, group[lines[1:]] != group[lines[:-1]])[: len(lines)]
+    blank = (first[lines] == 32) | (first[lines] == 9)
+    for k in np.flatnonzero(opens & blank).tolist():
+        here = group[lines[k]]
+        while k < len(lines) and group[lines[k]] == here and blank[k]:
+            if text[start[lines[k]] : end[lines[k]]].tobytes().strip(b" \t"):
+                break
+            shown[lines[k]] = False
+            k += 1
 
 
 def trim(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Ints]:

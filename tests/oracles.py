@@ -29,7 +29,8 @@ def parse(text: bytes) -> list[Parsed]:
     begin, fresh = 0, True
     for raw in text.split(b"\n"):
         line = raw.removesuffix(b"\r")
-        if line and line[0] not in b"#%":
+        opening = fresh and not line.strip(b" \t")
+        if line and line[0] not in b"#%" and not opening:
             if fresh:
                 objects.append(([begin, 0], []))
             span, attributes = objects[-1]
