@@ -37,7 +37,7 @@ class Assembled(NamedTuple):
     objects: Ints
     nets4: int
     strides: tuple[int, ...]
-    counts: list[tuple[str, int, int, int]]
+    coverage: list[dict[str, Any]]
 
 
 def assemble(
@@ -75,8 +75,27 @@ def assemble(
         objects,
         len(families[0].row),
         built.strides,
-        built.counts,
+        _coverage(rows, families, built.counts, kind, placeholder, held),
     )
+
+
+def _coverage(
+    rows: Rows, families: list[nets.Family], counts: list[tuple[str, int, int, int]],
+    kind: NDArray[np.int8], placeholder: NDArray[np.bool_], held: NDArray[np.bool_],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Say for each registry and family how many nets name a party, and how."""
+    found = []
+    for registry, number, count, addresses in counts:
+        row = families[0 if number == 4 else 1].row
+        mine = rows.registry[row] == rows.registries.index(registry)
+        row = row[mine & ~placeholder[row] & (kind[row] != roles.REG)]
+        org = rows.code("org")[row]
+        named = (rows.code("descr")[row] > 0) | held[org]
+        found.append({
+            "registry": registry, "family": number, "nets": count, "addresses": addresses,
+            "named": int(named.sum()), "organisation": int((org > 0).sum()), "contact": None,
+        })  # fmt: skip
+    return found
 
 
 def _put_columns(rows: Rows, net_rows: Ints, objects: Ints, org_object: Ints, put: Put) -> None:
@@ -84,9 +103,6 @@ def _put_columns(rows: Rows, net_rows: Ints, objects: Ints, org_object: Ints, pu
     for name in layout.DICTIONARIES:
         put(f"text.{name}", rows.words[name].text)
         put(f"text.{name}.at", rows.words[name].at)
-    for name, kind in (("4.begin", np.uint32), ("4.what", np.uint8), ("6.hi", np.uint64),
-                       ("6.lo", np.uint64), ("6.what", np.uint8)):  # fmt: skip
-        put(f"stated{name}", np.zeros(1, kind))
     systems = _as_ranges(rows, objects)
     put("org.object", org_object.astype(np.int32))
     put("asn.first", systems[:, 1].copy())

@@ -26,18 +26,26 @@ from rirdex.query import layout
 from rirdex.query.errors import DumpError, Error
 
 from . import sources, writer
+from .arin_xml import text_of_xml
 from .assemble import Assembled, assemble
 from .batch import Batch
 from .blobs import train
+from .delegated import Delegated
 from .dialects import recognise
+from .extras import READERS, day_of, read_extra, statistics
+from .iana import load_iana, load_special
+from .nets import Claims
 from .pool import Task, give_back_memory, keep_freed_memory, read_all
 from .rows import Rows, join
 from .sources import Source
+from .stated import Stated, gather, iana_claims
+from .transfers import Transfers
 
 _TRAINING: Final = 2 << 20
 _SMALL: Final = 1 << 18  # bytes of dumps below which worker processes cost more than they save
 _HEADER_DATE = re.compile(rb"^[#%]\s*(\d{4})(\d\d)(\d\d)(?:\s|$)", re.MULTILINE)
 Progress = Callable[[int], object]
+Blocks = Sequence[tuple[int, int, int, str]]
 
 
 @dataclass
@@ -71,6 +79,7 @@ class Summary:
     objects: int
     index_bytes: int
     seconds: float
+    warnings: list[str]
 
 
 def build(
@@ -80,6 +89,8 @@ def build(
     snapshot: date | None = None,
     strict: bool = False,
     processes: int | None = None,
+    iana: Blocks | None = None,
+    special: Blocks | None = None,
     progress: Progress = lambda _: None,
     total: Progress = lambda _: None,
 ) -> Summary:
@@ -87,7 +98,8 @@ def build(
 
     ``snapshot`` is the date of the dumps where they do not say; ``strict`` makes a bad record an
     error; ``processes`` is the number of reading processes, 0 = read in this one; ``total`` and
-    ``progress`` are told bytes of the files. Raises `DumpError`, `StoreError`.
+    ``progress`` are told bytes of the files. ``iana`` and ``special`` are tables to use instead of
+    IANA's: (family, first, last, registry or name). Raises `DumpError`, `StoreError`.
     """
     begin = time.monotonic()
     keep_freed_memory(32 << 20)
@@ -105,16 +117,27 @@ def build(
             raw.finish(dictionary)
             if strict:
                 _refuse_rejects(reports)
+            extras = _read_extras(found, reports, progress)
             _date(reports, rows, snapshot, serials)
-            assembled = _assemble(rows, file, path, target)
+            stated, warnings = _stated(extras, reports, rows)
+            table = load_iana() if iana is None else iana
+            iana_table, iana_rows = iana_claims(table, rows.registries)
+            assembled = _assemble(rows, file, path, target, stated, iana_table)
             _count_duplicates(reports, rows, assembled)
-            meta = file.finish(_meta(reports, skipped, rows.origins, assembled))
+            meta = file.finish(
+                _meta(reports, skipped, rows.origins, assembled)
+                | {
+                    "stated": stated.entries, "iana": iana_rows,
+                    "special": load_special() if special is None else special,
+                    "warnings": warnings,
+                }
+            )  # fmt: skip
         writer.seal(path, _build_id(reports, snapshot, strict), meta)
         size = os.stat(path).st_size
         writer.swap_in(path, target)
     return Summary(
         target, reports, skipped, len(assembled.nets), len(assembled.objects), size,
-        time.monotonic() - begin,
+        time.monotonic() - begin, warnings,
     )  # fmt: skip
 
 
@@ -146,10 +169,12 @@ def _read(
 
     def tasks() -> Iterator[Task]:
         for number, source in enumerate(found):
+            if source.kind in READERS:
+                continue
             begin = time.monotonic()
             for offset, text in _texts(source, reports[number], progress):
                 files.append(number)
-                yield Task(offset, text)
+                yield Task(offset, text, source.default)
             reports[number].seconds = time.monotonic() - begin
 
     for batch in read_all(tasks(), dictionary, workers):
@@ -159,13 +184,54 @@ def _read(
     return join(batches, files)
 
 
-def _assemble(rows: Rows, file: writer.IndexFile, path: str, target: str) -> Assembled:
+def _read_extras(
+    found: list[Source], reports: list[Report], progress: Progress
+) -> list[tuple[str, Delegated | Transfers]]:
+    """Read statistics and transfer logs, and tell their reports."""
+    held = []
+    for number, source in enumerate(found):
+        if source.kind not in READERS:
+            continue
+        begin = time.monotonic()
+        report = reports[number]
+        extra, report.text_bytes, report.sha256 = read_extra(source, progress)
+        report.classes = {name: count for name, count in extra.counts.items() if count}
+        report.date = day_of(extra.date)
+        report.serial = getattr(extra, "serial", None) or None
+        for reject in extra.rejects:
+            _reject(report, reject.offset, reject.reason.partition(":")[0], reject.sample)
+        report.seconds = time.monotonic() - begin
+        held.append((source.name, extra))
+    return held
+
+
+def _stated(
+    extras: list[tuple[str, Delegated | Transfers]], reports: list[Report], rows: Rows
+) -> tuple[Stated, list[str]]:
+    """Bring together what statistics and transfer logs say, and warn of those out of date."""
+    dumps: dict[str, str] = {}
+    for item in rows.origins:
+        day = reports[int(item["file"])].date
+        if day:
+            name = str(item["registry"])
+            dumps[name] = max(dumps.get(name, day), day)
+    files = [(name, extra) for name, extra in extras if isinstance(extra, Delegated)]
+    logs = [extra for _, extra in extras if isinstance(extra, Transfers)]
+    known, warnings = statistics(files, dumps)
+    return gather(known, logs, rows.registries), warnings
+
+
+def _assemble(
+    rows: Rows, file: writer.IndexFile, path: str, target: str, stated: Stated, iana: Claims
+) -> Assembled:
     """Assemble all tables from rows and write them, in a fixed order."""
     # The dictionaries and ten columns of at most four bytes, then what is left, tries and all.
     known = sum(len(words.text) + words.at.nbytes for words in rows.words.values())
     writer.check_space(path, target, known + 40 * len(rows.kind))
     with ThreadPoolExecutor(1) as pool:
-        assembled = assemble(rows, pool, file.put)
+        for name in sorted(stated.tables):
+            file.put(name, np.ascontiguousarray(stated.tables[name]))
+        assembled = assemble(rows, pool, file.put, stated.claims, iana)
         needed = sum(array.nbytes for array in assembled.arrays.values())
         writer.check_space(path, target, needed + needed // 4)
         for name in sorted(assembled.arrays):
@@ -178,7 +244,10 @@ def _assemble(rows: Rows, file: writer.IndexFile, path: str, target: str) -> Ass
 def _texts(source: Source, report: Report, progress: Progress) -> Iterator[tuple[int, bytes]]:
     opened = sources.open_source(source, progress)
     try:
-        for offset, text in sources.chunks(source, opened.text):
+        text_of = opened.text
+        if source.kind == "arin-xml":
+            text_of = text_of_xml(opened.text, source.place)
+        for offset, text in sources.chunks(source, text_of):
             if offset == 0 and text:
                 report.date = _header_date(text[:4096])
             if text is None:
@@ -300,5 +369,5 @@ def _meta(
             "objects": len(assembled.objects),
         },
         "strides": assembled.strides,
-        "stated": [None], "iana": [], "special": [],
+        "coverage": assembled.coverage,
     }  # fmt: skip

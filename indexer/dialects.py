@@ -10,17 +10,25 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import BinaryIO, Final, NamedTuple
 
 from rirdex.query.errors import DumpError
 
 from . import sources
+from .arin_xml import is_arin_xml
+from .delegated import is_delegated
 from .scan import ATTRIBUTES
 from .sources import Source
+from .transfers import is_transfers
 
 _CLASSES: Final = frozenset(ATTRIBUTES[1:])
+_KINDS: Final[dict[str, Callable[[bytes], bool]]] = {
+    "delegated": is_delegated, "transfers": is_transfers, "arin-xml": is_arin_xml,
+}  # fmt: skip
+_SOURCE_LINE = re.compile(rb"^source:", re.MULTILINE | re.IGNORECASE)
+_LACNIC_STATUS = re.compile(rb"^status:[ \t]*(?:re)?(?:allocated|assigned)[ \t\r]*$", re.MULTILINE)
 _CLASS_LINE = re.compile(rb"([a-z][a-z0-9-]{1,40}):", re.IGNORECASE)
 _NO_DUMP: Final = "is no dump that rirdex can read"
 _SERIAL: Final = ".CURRENTSERIAL"
@@ -72,10 +80,10 @@ def _take(path: str, named: bool, beside: str, recognised: Recognised) -> None:
         _take_serial(path, name.removesuffix(_SERIAL), recognised.serials)
         return
     try:
-        dumps = [source for source in sources.members(path) if is_dump(source)]
+        dumps = [told for source in sources.members(path) if (told := recognised_as(source))]
         if not dumps:
             raise DumpError(path, _NO_DUMP)
-        recognised.found.extend(dumps)
+        recognised.found.extend(_once(dumps, recognised))
     except DumpError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if named or not reason.startswith((_NO_DUMP, "is empty")):
@@ -98,21 +106,45 @@ def _take_stream(stream: BinaryIO, name: str, beside: str, recognised: Recognise
         shutil.copyfileobj(stream, file, 1 << 20)
     source = Source(copy, name, None, os.stat(copy).st_size)
     try:
-        dump = is_dump(source)
+        dump = recognised_as(source)
     except DumpError as error:
         raise DumpError(source.place, str(error).removeprefix(f"{copy}: ")) from None
-    if not dump:
+    if dump is None:
         raise DumpError(source.place, _NO_DUMP)
-    recognised.found.append(source)
+    recognised.found.append(dump)
 
 
-def is_dump(source: Source) -> bool:
-    """Say whether a source's text begins like an RPSL dump: with an attribute that is a class."""
-    for line in sources.read_head(source).split(b"\n"):
+def recognised_as(source: Source) -> Source | None:
+    """Return a source with its kind, told by how its text begins; None when it is no dump."""
+    head = sources.read_head(source)
+    for kind, test in _KINDS.items():
+        if test(head):
+            return source._replace(kind=kind)
+    for line in head.split(b"\n"):
         if line.strip() and line[:1] not in b"#%":
             found = _CLASS_LINE.match(line)
-            return found is not None and found[1].lower() in _CLASSES
-    return False
+            if found is None or found[1].lower() not in _CLASSES:
+                return None
+            return source._replace(default=b"LACNIC" if _nameless_lacnic(head) else b"")
+    return None
+
+
+def _nameless_lacnic(head: bytes) -> bool:
+    """Say whether records are LACNIC's though they name no source: its statuses are its own."""
+    return not _SOURCE_LINE.search(head) and _LACNIC_STATUS.search(head) is not None
+
+
+def _once(dumps: list[Source], recognised: Recognised) -> list[Source]:
+    """Leave out the XML where an archive has the same as text: ARIN delivers both."""
+    texts = any(source.kind == "records" for source in dumps)
+    kept = []
+    for source in dumps:
+        if source.kind == "arin-xml" and texts:
+            reason = "the same records are read from the text beside it"
+            recognised.skipped.append((f"{source.path}/{source.member}", reason))
+        else:
+            kept.append(source)
+    return kept
 
 
 def _in_order(found: list[Source]) -> list[Source]:

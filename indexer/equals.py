@@ -34,10 +34,12 @@ def reordered(
     ``group`` says of each place which range it belongs to, ascending; within a range the places
     are in the order that status and key give. ``row`` are the rows of the nets there.
     """
+    if not len(group):
+        return group, group
     edges = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
     behind = np.append(edges[1:], len(group))
     linked = parents.codes[row] > 0
-    several = (behind - edges > 1) & (np.add.reduceat(linked, edges) > 0 if len(edges) else False)
+    several = (behind - edges > 1) & (np.add.reduceat(linked, edges) > 0)
     places: list[int] = []
     wanted: list[int] = []
     for low, high in zip(edges[several].tolist(), behind[several].tolist(), strict=True):

@@ -28,10 +28,14 @@ _SLOTS: Final = 3  # for each worker: one in work, one waiting, one being filled
 
 
 class Task(NamedTuple):
-    """Name a chunk: where it begins in its file's text, and its bytes."""
+    """Name a chunk: where it begins in its file's text, its bytes, and the source it is of.
+
+    The source counts for records that name none.
+    """
 
     offset: int
     text: bytes
+    source: bytes = b""
 
 
 class Failed(Error):
@@ -45,7 +49,7 @@ def read_all(tasks: Iterable[Task], dictionary: bytes, workers: int) -> Iterator
     """Read chunks in ``workers`` processes, or in this one when it is 0; yield batches in order."""
     if not workers:
         for task in tasks:
-            yield read_chunk(task.text, task.offset, dictionary)
+            yield read_chunk(task.text, task.offset, dictionary, task.source)
         return
     context = multiprocessing.get_context("fork")
     memory = mmap.mmap(-1, workers * _SLOTS * CHUNK)
@@ -88,7 +92,7 @@ def _dispatch(tasks: Iterable[Task], pipes: list[Connection], memory: mmap.mmap)
             memory[at : at + length] = task.text
         try:
             text = None if fits else task.text
-            pipes[pipe].send((number, slot, at, length, task.offset, text))
+            pipes[pipe].send((number, slot, at, length, task.offset, task.source, text))
         except OSError:
             raise Failed(_DIED) from None
         waiting += 1
@@ -143,12 +147,12 @@ def _work(pipe: Connection, others: list[Connection], memory: mmap.mmap, diction
         other.close()
     while True:
         try:
-            number, slot, at, length, offset, text = pipe.recv()
+            number, slot, at, length, offset, source, text = pipe.recv()
         except (EOFError, OSError):
             return
         try:
             chunk = memory[at : at + length] if text is None else text
-            pipe.send((number, slot, read_chunk(chunk, offset, dictionary), ""))
+            pipe.send((number, slot, read_chunk(chunk, offset, dictionary, source), ""))
         except (BrokenPipeError, ConnectionResetError):
             return
         except Exception:

@@ -48,12 +48,18 @@ class Readable(Protocol):
 
 
 class Source(NamedTuple):
-    """Name one text: a file, or a member of a ZIP archive; ``name`` is its base name."""
+    """Name one text: a file, or a member of a ZIP archive; ``name`` is its base name.
+
+    ``kind`` is `records`, `arin-xml`, `delegated` or `transfers`; ``default`` the source of records
+    that name none.
+    """
 
     path: str
     name: str
     member: str | None
     size: int
+    kind: str = "records"
+    default: bytes = b""
 
     @property
     def place(self) -> str:

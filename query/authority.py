@@ -8,7 +8,11 @@ its metadata.
 from __future__ import annotations
 
 from bisect import bisect_right
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .cover import reaching
+from .layout import REGISTRIES
 
 if TYPE_CHECKING:
     from .addresses import Span
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from .store import Tables
 
 DELEGATED = ("allocated", "assigned")
+TOLD = (*REGISTRIES, "IANA")  # the registries as `indexer/transfers.py` numbers them
 
 
 class Authority(NamedTuple):
@@ -46,6 +51,26 @@ def stated(tables: Tables, span: Span) -> dict[str, Any] | None:
         what = tables.stated6_what[place] if place >= 0 else 0
     found: dict[str, Any] | None = tables.store.meta["stated"][what]
     return found
+
+
+def moves(tables: Tables, span: Span) -> list[tuple[str, str, str]]:
+    """Return the transfers of a range between registries as (from, to, ISO date), oldest first."""
+    if span.family == 4:
+        first, last = span.first, span.last
+        firsts, lasts, what = tables.moved4_first, tables.moved4_last, tables.moved4_what
+        maxima = tables.moved4_cover
+    else:
+        first, last = span.first >> 64, span.last >> 64
+        firsts, lasts, what = tables.moved6_first, tables.moved6_last, tables.moved6_what
+        maxima = tables.moved6_cover
+    count = bisect_right(firsts, first)
+    rows = reaching(lasts, maxima, count, last)
+    found = sorted({what[row] for row in rows})
+    return [(TOLD[k >> 4 & 15], TOLD[k & 15], _day(k >> 8)) for k in found]
+
+
+def _day(days: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days)).isoformat()
 
 
 def by_iana(tables: Tables, span: Span, table: str = "iana") -> str | None:

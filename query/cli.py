@@ -8,7 +8,6 @@ failed, 130 interrupted.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -18,11 +17,12 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from . import render
+from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, Error, StoreError
+from .fetching import fetch, update
 from .index import open_index
 from .place import default_path
 
-NO_MATCH, USAGE, NO_INDEX, FAILED, INTERRUPTED = 1, 2, 3, 5, 130
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -64,18 +64,6 @@ def _index_option(command: Command) -> Command:
         "-i", "--index", "path", metavar="INDEX", default=None,
         help="The index file; default $RIRDEX_INDEX, else the user data folder.",
     )(command)  # fmt: skip
-
-
-def _write(lines: Iterable[str]) -> None:
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "standard output is closed")
-    for line in lines:
-        sys.stdout.write(line + "\n")
-
-
-def _complain(message: object) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        sys.stderr.write(f"rirdex: {render.clean(str(message))}\n")
 
 
 @cli.command(
@@ -129,7 +117,7 @@ def build(
             strict=strict, processes=jobs, progress=bar.update, total=total,
         )  # fmt: skip
     if not quiet:
-        _write(render.build_text(summary))
+        write(render.build_text(summary))
     return 0
 
 
@@ -157,7 +145,7 @@ def lookup(
             try:
                 answers = index.answers(query)
             except AddressError as error:
-                _complain(error)
+                complain(error)
                 code = max(code, USAGE)
                 continue
             for answer in answers:
@@ -165,11 +153,11 @@ def lookup(
                     code = max(code, NO_MATCH)
                 if as_json:
                     found = answer.to_dict(more=more, everything=everything, explain=explain)
-                    _write([render.json_line(found)])
+                    write([render.json_line(found)])
                 elif raw:
-                    _write(_raw_lines(answer, everything))
+                    write(_raw_lines(answer, everything))
                 else:
-                    _write(
+                    write(
                         render.answer_text(
                             answer, more=more, everything=everything, explain=explain
                         )
@@ -188,14 +176,18 @@ def _raw_lines(answer: Any, everything: bool) -> Iterable[str]:
 @cli.command(epilog="Example: rirdex info -i ripe.rirdex")
 @_index_option
 @click.option("--json", "as_json", is_flag=True, help="All metadata as JSON.")
-def info(path: str | None, as_json: bool) -> int:
+@click.option("--coverage", is_flag=True, help="How much each registry's dumps tell, and do not.")
+def info(path: str | None, as_json: bool, coverage: bool) -> int:
     """Show what an index holds: sources, dates, counts, sizes."""
     with open_index(path) as index:
+        if coverage and not as_json:
+            write(render.coverage_text(index.meta))
+            return 0
         if as_json:
-            _write([render.json_line({"path": index.path, "build": index.build_id, **index.meta})])
+            write([render.json_line({"path": index.path, "build": index.build_id, **index.meta})])
         else:
             size = os.stat(index.path).st_size
-            _write(render.info_text(index.meta, index.path, size, index.build_id))
+            write(render.info_text(index.meta, index.path, size, index.build_id))
     return 0
 
 
@@ -208,12 +200,16 @@ def verify(path: str | None) -> int:
     place = path or default_path()
     found = verify_index(place)
     for name in found:
-        _complain(f"{place}: damaged: {name}")
+        complain(f"{place}: damaged: {name}")
     if found:
-        _complain("rebuild the index with `rirdex build`, or copy it again")
+        complain("rebuild the index with `rirdex build`, or copy it again")
         return NO_MATCH
-    _write([f"{render.clean(place)}: every byte is as it was written"])
+    write([f"{render.clean(place)}: every byte is as it was written"])
     return 0
+
+
+cli.add_command(fetch)
+cli.add_command(update)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -233,20 +229,20 @@ def run(arguments: Sequence[str]) -> int:
             error.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted")
+        complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         _drop_output()
         return 0
     except AddressError as error:
-        _complain(error)
+        complain(error)
         return USAGE
     except StoreError as error:
-        _complain(error)
-        return FAILED if arguments[0] == "build" else NO_INDEX
+        complain(error)
+        return FAILED if arguments[0] in ("build", "update") else NO_INDEX
     except (Error, OSError, MemoryError) as error:
         _drop_output()
-        _complain(error if str(error) else type(error).__name__)
+        complain(error if str(error) else type(error).__name__)
         return FAILED
 
 

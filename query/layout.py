@@ -79,6 +79,15 @@ COLUMNS: Final[dict[str, str]] = {
     "stated6.hi": "Q",
     "stated6.lo": "Q",
     "stated6.what": "B",
+    # ranges that moved from one registry to another, with their cover; day << 8 | from << 4 | to
+    "moved4.first": "I",
+    "moved4.last": "I",
+    "moved4.what": "I",
+    "moved4.cover": "I",
+    "moved6.first": "Q",
+    "moved6.last": "Q",
+    "moved6.what": "I",
+    "moved6.cover": "Q",
     # AS numbers registered as a range, by their first: object ids
     "asn.first": "I",
     "asn.last": "I",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .authority import by_iana, responsible, stated
+from .authority import by_iana, moves, responsible, stated
 from .elsewhere import national_place, referral
 from .model import Note
 
@@ -62,7 +62,10 @@ def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
             f"{authority.text}, but no net of {authority.registry} is here: "
             f"{answer.registry}'s record answers",
         )
-    for net in nets:
+    logged = moves(answer.tables, span)
+    for source, recipient, day in logged:
+        yield Note("transferred", f"moved from {source} to {recipient} on {day} (transfer log)")
+    for net in nets if not logged else ():
         moved = _MOVED.search(" ".join(net.descr)) if net.role == "placeholder" else None
         if moved:
             yield Note(
@@ -74,6 +77,9 @@ def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
 
 def _elsewhere(answer: Answer) -> Iterator[Note]:
     """Yield where to ask for what the dumps do not hold."""
+    last = answer.chain[-1] if answer.chain else None
+    if last is not None and last.registry == "LACNIC" and not (last.netname or last.party.name):
+        yield Note("source-missing", "LACNIC's public dump has no owners: ask LACNIC's whois")
     for net in reversed(answer.chain):
         place = national_place(net)
         if place:

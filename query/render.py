@@ -182,6 +182,8 @@ def build_text(summary: Summary) -> Iterator[str]:
         yield clean(f"{report.name}: {classes or 'no objects'}")
     for report in summary.reports:
         yield from _reject_lines(report.name, report.reject_counts, report.rejects)
+    for warning in summary.warnings:
+        yield clean(f"note: {warning}")
     for path, reason in summary.skipped:
         yield clean(f"skipped {path}: {reason}")
     yield clean(
@@ -233,3 +235,37 @@ def info_text(meta: Json, path: str, size: int, build_id: str) -> Iterator[str]:
     yield ""
     sizes = sorted(meta["tables"].items(), key=lambda row: -int(row[1]["size"]))
     yield from table(((name, f"{row['size']:,}") for name, row in sizes), ("table", "bytes"))
+
+
+# What the dumps that anybody can have do not hold, by registry.
+_LACKS = {
+    "RIPE": "persons and roles without abuse-mailbox are left out of the public dump",
+    "APNIC": "persons are not published; customers of national registries are with these",
+    "AFRINIC": "the local part of e-mail addresses is masked, abuse-mailbox apart",
+    "LACNIC": "the public dump has no owners and no contacts; bulk data needs an agreement",
+    "ARIN": "registrations are in the bulk data alone, which needs an agreement",
+}
+
+
+def coverage_text(meta: Json) -> Iterator[str]:
+    """Yield how much the dumps of each registry tell, and what they lack."""
+    rows = meta["coverage"]
+    yield from table(
+        (
+            (
+                row["registry"], f"IPv{row['family']}", f"{row['nets']:,}",
+                f"{row['addresses']:,}" if row["family"] == 4 else f"{row['addresses']:.3g}",
+                _share(row["named"], row["nets"]), _share(row["organisation"], row["nets"]),
+                "not resolved" if row["contact"] is None else _share(row["contact"], row["nets"]),
+            )
+            for row in rows
+        ),
+        ("registry", "family", "nets", "addresses", "with name", "with organisation", "contact"),
+    )  # fmt: skip
+    present = {row["registry"] for row in rows}
+    for registry, text in _LACKS.items():
+        yield f"{registry}: {text}" if registry in present else f"{registry}: no nets here; {text}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} ({part / whole:.1%})" if whole else "0"

@@ -18,8 +18,8 @@ HOMES = {
         "query/raw", "query/layout", "indexer/blobs", "indexer/sorted_tables", "indexer/sources",
         "indexer/build",
     },
-    "click": {"query/cli"},
-    "tqdm": {"query/cli"},
+    "click": {"query/cli", "query/fetching"},
+    "tqdm": {"query/cli", "query/fetching"},
     "platformdirs": {"query/place"},
     "socket": {
         "query/addresses", "query/index", "indexer/values", "indexer/rpsl", "indexer/delegated",
@@ -61,7 +61,7 @@ def test_a_library_is_imported_only_where_it_is_at_home(path: Path) -> None:
 def test_query_knows_nothing_of_the_indexer_but_for_the_command_build(path: Path) -> None:
     if path.parent.name == "query":
         users = {name for name in imports(path) if name.startswith("rirdex.indexer")}
-        assert not users or name_of(path) in {"query/cli", "query/render"}
+        assert not users or name_of(path) in {"query/cli", "query/render", "query/fetching"}
         loaded = imports(path, everywhere=False)
         assert not any(name.startswith("rirdex.indexer") for name in loaded)
 

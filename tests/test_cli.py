@@ -153,7 +153,7 @@ def test_where_only_registry_blocks_contain_an_address_there_is_no_match(capsys:
     answer = json.loads(capsys.readouterr().out)
     assert answer["chain"] == []
     assert answer["registry"] is None
-    assert [note["code"] for note in answer["notes"]] == ["registry-block"]
+    assert [note["code"] for note in answer["notes"]] == ["special-purpose", "registry-block"]
 
 
 @pytest.mark.parametrize("query", LOOKALIKES, ids=lambda query: query[:20])

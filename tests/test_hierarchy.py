@@ -147,7 +147,7 @@ def test_sliding_windows_stop_with_two_nets_named(
     attribute = "inetnum" if family == 4 else "inet6num"
     dump.write_text("".join(f"{attribute}: {key}\nsource: TEST\n\n" for key in keys))
     with pytest.raises(Error) as caught:
-        build([str(dump)], str(tmp_path / "index"), processes=0)
+        build([str(dump)], str(tmp_path / "index"), processes=0, iana=())
     assert sum(f"{key} " in str(caught.value) for key in keys) == 2
     assert not (tmp_path / "index").exists()
 
@@ -303,7 +303,7 @@ def test_an_index_gives_the_chains_of_the_oracle(
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     dump, target = folder / "test.db", folder / "index.rirdex"
     dump.write_text("role: X\nnic-hdl: X1\nsource: TEST\n\n" + "".join(n.text for n in shuffled))
-    build([str(dump)], str(target), processes=0)
+    build([str(dump)], str(target), processes=0, iana=())
     with open_index(target) as index:
         check(index, nets, others)
 
@@ -320,7 +320,7 @@ def test_the_order_of_files_and_objects_does_not_matter(
         texts = [net.text for net in nets if net.source == source]
         path.write_text(f"role: X\nnic-hdl: X1\nsource: {name}\n\n" + "".join(texts[::-1]))
         names.append(str(path))
-    build(names[::-1], str(folder / "index"), processes=0)
+    build(names[::-1], str(folder / "index"), processes=0, iana=())
     with open_index(folder / "index") as index:
         check(index, nets, [])
 
@@ -345,7 +345,7 @@ def test_a_crowded_index_gives_the_chains_of_the_oracle(
         nets[net[:4]] = net
     dump = tmp_path / "test.db"
     dump.write_text("".join(net.text for net in nets.values()))
-    build([str(dump)], str(tmp_path / "index"), processes=0)
+    build([str(dump)], str(tmp_path / "index"), processes=0, iana=())
     with open_index(tmp_path / "index") as index:
         check(index, list(nets.values()), [])
 
@@ -356,7 +356,7 @@ def test_a_crowded_index_gives_the_chains_of_the_oracle(
 def test_many_texts_are_read_as_strictly_as_one(text: str, tmp_path: Path) -> None:
     dump = tmp_path / "test.db"
     dump.write_text(Written(4, 0x0A000000, 0x0AFFFFFF, 2, "").text)
-    build([str(dump)], str(tmp_path / "index"), processes=0)
+    build([str(dump)], str(tmp_path / "index"), processes=0, iana=())
     with open_index(tmp_path / "index") as index:
         with pytest.raises(AddressError):
             index.match(text)
@@ -374,9 +374,52 @@ def test_a_net_above_a_registry_block_answers_for_it(tmp_path: Path) -> None:
     ]
     dump = tmp_path / "test.db"
     dump.write_text("".join(net.text for net in nets))
-    build([str(dump)], str(tmp_path / "index"), processes=0)
+    build([str(dump)], str(tmp_path / "index"), processes=0, iana=())
     with open_index(tmp_path / "index") as index:
         check(index, nets, [])
         assert index.match("10.0.1.0") == 0
         assert index.match("11.0.0.0") is None
         assert [net.role for net in index.lookup("10.0.0.0").chain][1] == "registry"
+
+
+@pytest.mark.parametrize(
+    ("iana", "stated", "registry", "notes"),
+    [
+        ([], "", "RIPE", []),
+        ([(4, 0x0A000000, 0x0AFFFFFF, "APNIC")], "", "APNIC", []),
+        ([(4, 0x0A000000, 0x0AFFFFFF, "APNIC")], "afrinic", "AFRINIC", []),
+        ([(4, 0x0A000000, 0x0AFFFFFF, "ARIN")], "", "RIPE", ["not-authoritative"]),
+        ([], "arin", "RIPE", ["not-authoritative"]),
+    ],
+)
+def test_statistics_decide_before_the_table_of_iana_and_that_before_the_smallest_net(
+    iana: list[tuple[int, int, int, str]], stated: str, registry: str, notes: list[str],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    sources = [
+        ("APNIC", "10.0.0.0 - 10.255.255.255", "ALLOCATED PORTABLE"),
+        ("AFRINIC", "10.0.0.0 - 10.0.255.255", "ALLOCATED PA"),
+        ("RIPE", "10.0.0.0 - 10.0.0.255", "ALLOCATED PA"),
+    ]
+    texts = [
+        f"inetnum: {key}\nnetname: N\nstatus: {status}\nlast-modified: 2026-01-05T00:00:00Z\n"
+        f"source: {source}\n"
+        for source, key, status in sources
+    ]
+    files = [tmp_path / "test.db"]
+    files[0].write_text("\n".join(texts))
+    if stated:
+        files.append(tmp_path / "delegated")
+        files[1].write_text(
+            f"2|{stated}|20260106|1|19930101|20260106|+0000\n{stated}|*|ipv4|*|1|summary\n"
+            f"{stated}|ZZ|ipv4|10.0.0.0|65536|20200101|allocated|x\n"
+        )
+    build(
+        [str(file) for file in files], str(tmp_path / "index"), processes=0, iana=iana, special=()
+    )
+    with open_index(tmp_path / "index") as index:
+        answer = index.lookup("10.0.0.1")
+        assert (answer.registry, len(answer.chain)) == (registry, 1)
+        assert [note.code for note in answer.notes if note.code != "special-purpose"] == notes
+        assert sorted(net.role for net in answer.all) == ["foreign", "foreign", "holder"]
+        assert index.match("10.0.0.1") == answer.chain[-1].id
