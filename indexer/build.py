@@ -25,7 +25,7 @@ import zstandard
 from rirdex.query import layout
 from rirdex.query.errors import DumpError, Error
 
-from . import sources, writer
+from . import manifest, sources, writer
 from .arin_xml import text_of_xml
 from .assemble import Assembled, assemble
 from .batch import Batch
@@ -118,6 +118,7 @@ def build(
             if strict:
                 _refuse_rejects(reports)
             extras = _read_extras(found, reports, progress)
+            _date_as_fetched(reports)
             _date(reports, rows, snapshot, serials)
             stated, warnings = _stated(extras, reports, rows)
             table = load_iana() if iana is None else iana
@@ -301,6 +302,17 @@ def _refuse_rejects(reports: list[Report]) -> None:
             )  # fmt: skip
 
 
+def _date_as_fetched(reports: list[Report]) -> None:
+    """Take the dates and serials that `fetch` wrote down for just these files."""
+    folders = {os.path.dirname(report.path) for report in reports}
+    entries = {folder: manifest.read(folder) for folder in sorted(folders)}
+    for report in reports:
+        entry = entries[os.path.dirname(report.path)].get(os.path.basename(report.path))
+        if entry is not None and entry.sha256 == report.sha256:
+            report.date = entry.date or report.date
+            report.serial = entry.serial or report.serial
+
+
 def _date(
     reports: list[Report], rows: Rows, snapshot: date | None, serials: dict[str, str]
 ) -> None:
@@ -309,7 +321,8 @@ def _date(
     for number, report in enumerate(reports):
         named = {str(item["source"]) for item in rows.origins if item["file"] == number}
         report.registries = tuple(sorted(named))
-        report.serial = next((serials[name] for name in report.registries if name in serials), None)
+        known = (serials[name] for name in report.registries if name in serials)
+        report.serial = next(known, report.serial)
         if report.date:
             for name in named:
                 declared.setdefault(name, []).append(report)

@@ -737,3 +737,16 @@ def test_a_target_inside_the_folder_that_is_walked_changes_no_byte(tmp_path: Pat
     again = make(tmp_path / "dumps" / "index", tmp_path / "dumps")
     assert [report.name for report in again.reports] == ["a.db"]
     assert again.nets == 1
+
+
+def test_the_manifest_of_fetch_dates_the_files_it_names(tmp_path: Path) -> None:
+    dump = tmp_path / "test.db"
+    dump.write_text("inetnum: 192.0.2.0 - 192.0.2.255\nnetname: N\nsource: TEST\n")
+    held = sha256(dump.read_bytes()).hexdigest()
+    entry = {"url": "https://mirror.example/test.db", "registry": "TEST", "licence": "", "md5": "",
+             "size": dump.stat().st_size, "date": "2026-03-04", "serial": "77"}  # fmt: skip
+    for digest, day, serial in ((held, "2026-03-04", "77"), ("0" * 64, None, None)):
+        files = {"files": {"test.db": entry | {"sha256": digest}}, "version": 1}
+        (tmp_path / "rirdex-manifest.json").write_text(json.dumps(files))
+        report = build([str(dump)], str(tmp_path / "index")).reports[0]
+        assert (report.date, report.serial) == (day, serial)
