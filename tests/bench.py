@@ -47,6 +47,7 @@ def main() -> None:
         folder = Path(options.folder or scratch)
         dumps = generated(folder / f"dumps-{options.size}", SIZES[options.size])
         show(measured(dumps, folder / f"{options.size}.rirdex"))
+        show(world_rows(dumps, folder, options.size))
 
 
 def generated(folder: Path, count: int) -> Path:
@@ -72,14 +73,7 @@ def measured(dumps: Path, target: Path) -> Iterator[Row]:
 
 def build_rows(dumps: Path, target: Path) -> Iterator[Row]:
     """Build in a process of its own, and parse with a plain line loop beside it."""
-    code = "import sys; from rirdex.indexer.build import build; build([sys.argv[1]], sys.argv[2])"
-    begin = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-c", code, str(dumps), str(target)])
-    peak = Peak(child.pid)
-    if child.wait():
-        raise SystemExit("the build failed")
-    seconds = time.perf_counter() - begin
-    peak.stop()
+    seconds, peak = built([str(dumps)], target)
     with open_index(target) as index:
         text = sum(source["text_bytes"] for source in index.meta["sources"])
         objects = sum(sum(source["classes"].values()) for source in index.meta["sources"])
@@ -88,8 +82,46 @@ def build_rows(dumps: Path, target: Path) -> Iterator[Row]:
     yield ("build", f"{seconds:.1f} s", "plain line loop, inetnum only", f"{plain:.1f} s", "")
     yield ("  objects/s", f"{objects / seconds:,.0f}", "", f"{lines / plain:,.0f}", "")
     yield ("  text", f"{text / seconds / 1e6:.0f} MB/s", "", "", f"{text / 1e9:.2f} GB")
-    yield ("  anonymous memory, peak", f"{peak.bytes / 2**20:,.0f} MiB", "", "", "")
+    yield ("  anonymous memory, peak", f"{peak / 2**20:,.0f} MiB", "", "", "")
     yield ("  index / text", f"{size / text:.1%}", "", "", f"{size / 1e6:,.0f} MB, bar 25 %")
+
+
+def built(paths: list[str], target: Path) -> tuple[float, int]:
+    """Build in a process of its own; return the seconds and the peak of anonymous memory."""
+    code = "import sys; from rirdex.indexer.build import build; build(sys.argv[2:], sys.argv[1])"
+    begin = time.perf_counter()
+    child = subprocess.Popen([sys.executable, "-c", code, str(target), *paths])
+    peak = Peak(child.pid)
+    if child.wait():
+        raise SystemExit("the build failed")
+    seconds = time.perf_counter() - begin
+    peak.stop()
+    return seconds, peak.bytes
+
+
+def world_rows(ripe: Path, folder: Path, size: str) -> Iterator[Row]:
+    """Measure builds of ARIN's and LACNIC's dialects, and of all three registries together.
+
+    RIPE-sized means 3.2 M nets of ARIN and 0.5 M of LACNIC.
+    """
+    script = Path(__file__).parent.parent / "fixtures" / "generate.py"
+    counts = {"arin": SIZES[size] * 3_200_000 // 4_300_000, "lacnic": SIZES[size] * 5 // 43}
+    places = {"ripe": ripe}
+    for name, count in counts.items():
+        places[name] = folder / f"dumps-{size}-{name}"
+        if not places[name].is_dir():
+            command = [sys.executable, str(script), str(places[name]), f"--{name}", str(count)]
+            subprocess.run([*command, "--space", "unicast"], check=True, stdout=subprocess.DEVNULL)
+    for name, paths in (
+        *((name, [str(places[name])]) for name in counts),
+        ("all three", [str(path) for path in places.values()]),
+    ):
+        target = folder / "world.rirdex"
+        seconds, peak = built(paths, target)
+        with open_index(target) as index:
+            nets = len(index)
+        what = f"build, {name}, {nets:,} nets"
+        yield what, f"{seconds:.1f} s", "", f"{nets / seconds:,.0f}/s", f"{peak / 2**20:,.0f} MiB"
 
 
 class Peak:
