@@ -7,11 +7,9 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from . import delegated, sources, transfers
-from .batch import Reject
 from .delegated import Delegated
 from .sources import Source
 from .stated import NEAR, Statistics
-from .transfers import Transfers
 
 _LONGEST: Final = 1 << 30
 READERS: Final[dict[str, Callable[[bytes, str], Any]]] = {
@@ -37,11 +35,6 @@ def read_extra(source: Source, progress: Callable[[int], object]) -> tuple[Any, 
 def day_of(days: int) -> str | None:
     """Return days since 1970 as an ISO date, None for 0."""
     return (date(1970, 1, 1) + timedelta(days)).isoformat() if days else None
-
-
-def rejects_of(held: Delegated | Transfers) -> list[Reject]:
-    """Return what of a file could not be read."""
-    return held.rejects
 
 
 def statistics(
