@@ -352,7 +352,7 @@ def _count_duplicates(reports: list[Report], rows: Rows, assembled: Assembled) -
 def _build_id(reports: list[Report], snapshot: date | None, strict: bool) -> bytes:
     digest = sha256(f"{layout.FORMAT} {version('rirdex')} {snapshot} {strict}\n".encode())
     for report in reports:
-        digest.update(f"{report.name} {report.sha256}\n".encode())
+        digest.update(f"{report.name} {report.sha256} {report.date}\n".encode())
     return digest.digest()[:16]
 
 

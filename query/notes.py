@@ -62,17 +62,20 @@ def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
             f"{authority.text}, but no net of {authority.registry} is here: "
             f"{answer.registry}'s record answers",
         )
+    stubs = {
+        net.registry: moved
+        for net in nets
+        if net.role == "placeholder" and (moved := _MOVED.search(" ".join(net.descr)))
+    }
     logged = moves(answer.tables, span)
     for source, recipient, day in logged:
-        yield Note("transferred", f"moved from {source} to {recipient} on {day} (transfer log)")
-    for net in nets if not logged else ():
-        moved = _MOVED.search(" ".join(net.descr)) if net.role == "placeholder" else None
-        if moved:
-            yield Note(
-                "transferred",
-                f"moved from {net.registry} to {moved[1].upper()} on {moved[2]}; "
-                f"{net.registry}'s record is a stub",
-            )
+        stub = f"; {source}'s record is a stub" if stubs.pop(source, None) else ""
+        yield Note("transferred", f"moved from {source} to {recipient} on {day}{stub}")
+    for source, moved in stubs.items():
+        yield Note(
+            "transferred",
+            f"moved from {source} to {moved[1].upper()} on {moved[2]}; {source}'s record is a stub",
+        )
 
 
 def _elsewhere(answer: Answer) -> Iterator[Note]:

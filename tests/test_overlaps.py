@@ -82,7 +82,9 @@ def test_five_placeholders_stand_beside_one_address_and_answer_nothing(world: In
 
 def test_notes_say_where_a_block_came_from_and_where_to_ask(world: Index) -> None:
     codes = {note.code: note.text for note in world.lookup("10.80.17.5").notes}
-    assert "moved from APNIC to RIPE on 2020-12-08" in codes["transferred"]
+    assert codes["transferred"] == (
+        "moved from APNIC to RIPE on 2020-12-08; APNIC's record is a stub"
+    )
     codes = {note.code: note.text for note in world.lookup("10.129.5.77").notes}
     assert "rwhois://" in codes["rwhois"]
     codes = {note.code: note.text for note in world.lookup("100.96.33.1").notes}
