@@ -56,6 +56,11 @@ def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
     if said and said["registry"] is None:
         yield Note("authority-unclear", f"{said['file']}: more than one registry claims it")
     authority = responsible(answer.tables, span, nets)
+    present = {row["registry"] for row in answer.tables.store.meta["coverage"]}
+    if authority.registry is not None and authority.registry not in present:
+        yield Note(
+            "source-missing", f"{authority.text}: no registrations of {authority.registry} are here"
+        )
     if answer.chain and authority.registry not in (None, answer.registry):
         yield Note(
             "not-authoritative",

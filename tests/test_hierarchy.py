@@ -388,8 +388,13 @@ def test_a_net_above_a_registry_block_answers_for_it(tmp_path: Path) -> None:
         ([], "", "RIPE", []),
         ([(4, 0x0A000000, 0x0AFFFFFF, "APNIC")], "", "APNIC", []),
         ([(4, 0x0A000000, 0x0AFFFFFF, "APNIC")], "afrinic", "AFRINIC", []),
-        ([(4, 0x0A000000, 0x0AFFFFFF, "ARIN")], "", "RIPE", ["not-authoritative"]),
-        ([], "arin", "RIPE", ["not-authoritative"]),
+        (
+            [(4, 0x0A000000, 0x0AFFFFFF, "ARIN")],
+            "",
+            "RIPE",
+            ["source-missing", "not-authoritative"],
+        ),
+        ([], "arin", "RIPE", ["source-missing", "not-authoritative"]),
     ],
 )
 def test_statistics_decide_before_the_table_of_iana_and_that_before_the_smallest_net(
