@@ -14,7 +14,7 @@ from rirdex.query import layout
 from . import nets, roles, sorted_tables
 from .batch import DISOWNED, NARROW, OF_REGISTRY
 from .intern import chained
-from .nets import NO_CLAIMS, Claims
+from .nets import Claims
 from .roles import Facts
 from .rows import NATIONAL, Rows, other_objects
 from .scan import Ints
@@ -40,9 +40,7 @@ class Assembled(NamedTuple):
     coverage: list[dict[str, Any]]
 
 
-def assemble(
-    rows: Rows, pool: Executor, put: Put, stated: Claims = NO_CLAIMS, iana: Claims = NO_CLAIMS
-) -> Assembled:
+def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims) -> Assembled:
     """Build every table but the raw texts.
 
     ``pool`` has one thread, which works beside: it hashes names, hands what is ready to ``put``,
@@ -125,12 +123,11 @@ def _put_columns(rows: Rows, net_rows: Ints, objects: Ints, org_object: Ints, pu
 def _as_ranges(rows: Rows, objects: Ints) -> NDArray[np.uint32]:
     """Return the AS numbers that are registered as a range, as (object, first, last)."""
     several = rows.systems[rows.systems[:, 1] < rows.systems[:, 2]]
-    place = np.searchsorted(objects, several[:, 0], sorter=np.argsort(objects))
-    by_row = np.argsort(objects)
-    place = by_row[np.minimum(place, len(by_row) - 1)] if len(by_row) else place
-    kept = objects[place] == several[:, 0] if len(by_row) else np.zeros(len(several), bool)
-    found = several[kept].copy()
-    found[:, 0] = place[kept]
+    number = np.full(len(rows.kind), -1, np.int64)
+    number[objects] = np.arange(len(objects))
+    kept = number[several[:, 0]] >= 0
+    found = several[kept]
+    found[:, 0] = number[found[:, 0]]
     order = np.lexsort((found[:, 0], found[:, 2], found[:, 1]))
     return np.ascontiguousarray(found[order], np.uint32)
 

@@ -8,7 +8,7 @@ them is in `_narrow` and `_wide`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,11 +72,6 @@ class Claims(NamedTuple):
     narrow: Claim
     wide: NDArray[np.uint64]
     owner: Ints
-
-
-NO_CLAIMS: Final = Claims(
-    Claim(*np.zeros((3, 0), np.int64)), np.zeros((0, 4), np.uint64), np.zeros(0, np.int64)
-)
 
 
 class Nets(NamedTuple):

@@ -141,7 +141,9 @@ class Answer:
     def all(self) -> tuple[Net, ...]:
         """Return every net that contains the query, also those that never stand in a chain."""
         known = {net.id: net for net in self.chain}
-        registry = self.registry or (self.authority.registry if self.authority else None)
+        registry = self.registry
+        if registry is None and (authority := self.authority):
+            registry = authority.registry
         found = []
         for net in self.containing:
             other = net.role != "placeholder" and registry not in (None, net.registry)
@@ -249,8 +251,8 @@ def _answer_dict(
     }  # fmt: skip
     if isinstance(answer, HandleAnswer):
         result["object"] = found
-    if explain and answer.authority:
-        result["authority"] = answer.authority._asdict()
+    if explain and (authority := answer.authority):
+        result["authority"] = authority._asdict()
     if more:
         result["more"] = [net.to_dict(explain) for net in answer.more]
     if everything:

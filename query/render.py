@@ -95,8 +95,8 @@ def answer_text(
     for name, party in (("holder", answer.holder), ("user", answer.user)):
         if party:
             yield f"  {name + ':':8}{_party_text(party)}"
-    if explain and answer.authority:
-        yield f"  why:    {clean(answer.authority.text)}"
+    if explain and (authority := answer.authority):
+        yield f"  why:    {clean(authority.text)}"
     for note in answer.notes:
         yield f"  note:   {clean(note.text)}"
     if everything:
