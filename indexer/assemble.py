@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from rirdex.query import layout
 
-from . import nets, roles, sorted_tables
+from . import contacts, nets, roles, sorted_tables
 from .batch import DISOWNED, NARROW, OF_REGISTRY
-from .intern import chained
+from .intern import Dictionary, chained, narrowed
 from .nets import Claims
 from .roles import Facts
 from .rows import NATIONAL, Rows, other_objects
@@ -60,38 +60,53 @@ def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims)
     placeholder = roles.placeholders(facts, rows.words["netname"], rows.words["mnt_by"])
     families = nets.order(rows, kind, stated, iana)
     net_rows = np.concatenate([family.row for family in families])
-    parties = roles.Parties(facts.org, names.result(), roles.rs_maintained(facts, rows.words))
+    rs = roles.rs_maintained(facts, rows.words)
+    parties = roles.Parties(facts.org, names.result(), rs)
     del facts
     written = pool.submit(_put_columns, rows, net_rows, objects, org_object, put)
     inverse = _inverse(rows, net_rows, objects, pool)
     built = nets.build(rows, families, parties, kind, placeholder)
+    told = contacts.resolve(
+        rows, net_rows, objects, org_object, built.parents, kind, placeholder, rs
+    )
+    inverse["contact"] = pool.submit(_of_contacts, told)
     written.result()
+    put("text.mail", told.texts.text)
+    put("text.mail.at", told.texts.at)
     return Assembled(
-        dict(built.tables),
+        built.tables | told.tables,
         inverse,
         net_rows,
         objects,
         len(families[0].row),
         built.strides,
-        _coverage(rows, families, built.counts, kind, placeholder, held),
+        _coverage(rows, families, built.counts, kind, placeholder, held, told.tables),
     )
 
 
 def _coverage(
     rows: Rows, families: list[nets.Family], counts: list[tuple[str, int, int, int]],
     kind: NDArray[np.int8], placeholder: NDArray[np.bool_], held: NDArray[np.bool_],
+    told: dict[str, Array],
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Say for each registry and family how many nets name a party, and how."""
+    """Say for each registry and family how many nets name a party, how, and have a mailbox."""
+    reached = told["contact.mail"][told["net.contact"] & np.uint32(layout.RESULT_BITS)] > 0
+    narrow = len(families[0].row)
     found = []
     for registry, number, count, addresses in counts:
-        row = families[0 if number == 4 else 1].row
+        row, mail = (
+            (families[0].row, reached[:narrow]) if number == 4
+            else (families[1].row, reached[narrow:])
+        )  # fmt: skip
         mine = rows.registry[row] == rows.registries.index(registry)
-        row = row[mine & ~placeholder[row] & (kind[row] != roles.REG)]
+        mine &= ~placeholder[row] & (kind[row] != roles.REG)
+        row = row[mine]
         org = rows.code("org")[row]
         named = (rows.code("descr")[row] > 0) | held[org]
         found.append({
             "registry": registry, "family": number, "nets": count, "addresses": addresses,
-            "named": int(named.sum()), "organisation": int((org > 0).sum()), "contact": None,
+            "named": int(named.sum()), "organisation": int((org > 0).sum()),
+            "contact": int(mail[mine].sum()),
         })  # fmt: skip
     return found
 
@@ -174,11 +189,20 @@ def _days(seconds: NDArray[np.uint32]) -> NDArray[np.uint16]:
     return (seconds // np.uint32(_DAY)).astype(np.uint16)
 
 
-def narrowed(codes: Array, count: int) -> Array:
-    """Return codes below ``count`` in the narrowest unsigned type that holds them."""
-    return codes.astype(
-        np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
-    )
+def _of_contacts(told: contacts.Contacts) -> list[tuple[bytes, bytes]]:
+    """Return the rows that lead from mailboxes, and from their domains, to results."""
+    mail, result = told.named
+    texts = [told.texts[code].rpartition(b"@")[2] for code in range(len(told.texts))]
+    domains = sorted(set(texts))
+    number = {text: k for k, text in enumerate(domains)}
+    at = np.zeros(len(domains) + 1, np.uint32)
+    at[1:] = np.cumsum([len(text) for text in domains])
+    both = chained(told.texts, Dictionary(np.zeros(0, np.uint32), at, bytearray(b"".join(domains))))
+    of_domain = np.array([number[text] for text in texts], np.int64)[mail]
+    codes = np.concatenate([mail, of_domain + len(told.texts) - 1])
+    ids = np.concatenate([result, result])
+    order = np.argsort(ids, kind="stable")
+    return list(sorted_tables.rows(both, codes[order], ids[order]))
 
 
 def _inverse(

@@ -27,7 +27,7 @@ from .scan import (
 )
 from .values import Flags
 
-LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER = 1, 2, 4, 8, 16, 32
+LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER, RS_LOWER, SAYS = (1 << k for k in range(8))
 _SAMPLES: Final = 5
 
 
@@ -44,8 +44,10 @@ class Batch(NamedTuple):
 
     ``first``/``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the IPv6
     ranges as (row, first high, first low, last high, last low) uint64; dates are seconds since
-    1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`, and
-    `OWNER` where the descr is LACNIC's owner. ``systems`` holds AS ranges as (row, first, last).
+    1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`,
+    `OWNER` where the descr is LACNIC's owner, `RS_LOWER` where mnt-lower names the RIPE NCC, and
+    `SAYS` where free text may hold a mail address. ``systems`` holds AS ranges as
+    (row, first, last).
     """
 
     kind: NDArray[np.int8]

@@ -98,21 +98,30 @@ def only(column: Column, rows: Flags) -> Column:
 def listed(values: Values, name: str, split: Callable[[bytes], bytes], count: int) -> Column:
     """Return a column of lists: one attribute's values over all its lines, joined by LF."""
     found = values.of(name)
-    row = values.row[found]
     each = local_column(
         values.text, np.arange(len(found)), values.start[found], values.end[found], len(found)
     )
     texts = texts_of(each)
     if b"," in each.text or changes(each):
         texts = [split(text) for text in texts]
+    return lists_of(values.row[found], each.codes, texts, count)
+
+
+def lists_of(
+    row: Ints, parts: NDArray[np.signedinteger[Any]], texts: list[bytes], count: int
+) -> Column:
+    """Return a column of lists of texts, joined by LF; ``parts`` are the items of ascending rows.
+
+    The list of texts grows.
+    """
     codes = np.full(count, -1, np.int32)
     again = np.zeros(len(row), bool)
     again[1:] = row[1:] == row[:-1]
     lead = np.flatnonzero(~again)
     size = np.diff(np.append(lead, len(row)))
-    codes[row[lead]] = each.codes[lead]
+    codes[row[lead]] = parts[lead]
     several = size > 1
-    _join_lists(codes, texts, row[lead[several]], lead[several], size[several], each.codes)
+    _join_lists(codes, texts, row[lead[several]], lead[several], size[several], parts)
     return column_of(codes, texts)
 
 

@@ -218,3 +218,10 @@ def chained(first: Dictionary, second: Dictionary) -> Dictionary:
     at = second.at[1:].astype(np.int64) + len(first.text)
     both = np.concatenate([first.at, at[1:].astype(np.uint32)])
     return Dictionary(np.zeros(0, np.uint32), both, first.text + second.text)
+
+
+def narrowed(codes: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return codes below ``count`` in the narrowest unsigned type that holds them."""
+    return codes.astype(
+        np.uint8 if count <= 1 << 8 else np.uint16 if count <= 1 << 16 else np.uint32
+    )

@@ -77,12 +77,14 @@ class Claims(NamedTuple):
 class Nets(NamedTuple):
     """Hold the tables of the nets of both families, the strides of the IPv4 trie, and counts.
 
-    ``counts`` are (registry, family, nets that may answer, addresses they cover).
+    ``counts`` are (registry, family, nets that may answer, addresses they cover); ``parents`` is
+    for each net the smallest one of its registry that contains it, -1 without one.
     """
 
     tables: dict[str, Array]
     strides: tuple[int, ...]
     counts: list[tuple[str, int, int, int]]
+    parents: NDArray[np.int32]
 
 
 def _narrow(rows: Rows, claims: Sequence[Claims]) -> Family:
@@ -247,6 +249,7 @@ def build(
     counts: list[tuple[str, int, int, int]] = []
     tables: dict[str, Array] = {}
     answers = []
+    parents = np.full(len(row), -1, np.int32)
     base = 0
     for number, family in zip((4, 6), families, strict=True):
         standing = np.flatnonzero(~placeholder[family.row])
@@ -257,6 +260,7 @@ def build(
             own = kind[family.row]
             given = roles.assign(forest, own, parties.picked(family.row))
             piece = pieces.add(forest, given, base)
+            _note_parents(parents, forest, family, base)
             found.append(Segments(*flatten(forest, _answering(forest, own, piece), family.end)))
             answering_nets = int((own[mine] != roles.REG).sum())
             if answering_nets:
@@ -271,7 +275,25 @@ def build(
     tables |= {f"trie4.{name}": value for name, value in trie4._asdict().items()}
     tables |= _trie6_tables(answers[1], families[1])
     tables |= cover.tables(families[0].bounds, families[1].bounds)
-    return Nets(tables, strides_for(len(answers[0].begins)), counts)
+    return Nets(tables, strides_for(len(answers[0].begins)), counts, parents)
+
+
+def _note_parents(parents: NDArray[np.int32], forest: Forest, family: Family, base: int) -> None:
+    """Note for each net of a forest the net next above that contains all of it."""
+    net, above = forest.net, forest.above
+    ids = _piece_ids(forest, 0, len(family.row))
+    opening = np.flatnonzero(ids == net)
+    up = above[opening]
+    own = net[opening]
+    while True:
+        outer = net[up]
+        short = (up >= 0) & (
+            (family.first[outer] > family.first[own]) | (family.last[outer] < family.last[own])
+        )
+        if not short.any():
+            break
+        up = np.where(short, above[up], up)
+    parents[own + base] = np.where(up >= 0, net[up] + base, -1)
 
 
 def _net_flags(rows: Rows, row: Ints) -> NDArray[np.uint8]:

@@ -22,7 +22,8 @@ from .scan import Ints, padded
 from .sorted_tables import text_order
 
 NET: Final = layout.CLASSES.index("net")
-UNSTORED: Final = ("handle", "parent")  # columns that only order nets of one range
+# Columns that are not stored: two order nets of one range, one leads to contacts.
+UNSTORED: Final = ("handle", "parent", "contact")
 NATIONAL: Final = ("JPNIC", "KRNIC", "TWNIC")
 
 

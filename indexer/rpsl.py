@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from rirdex.query import layout
 
-from . import arin, lacnic
+from . import arin, lacnic, references
 from .batch import (
     DISOWNED,
     LATIN,
@@ -114,7 +114,10 @@ def read_chunk(
     scanned = scan(padded(text), len(text))
     foreign = lines_holding(scanned, scanned.text > 127)
     known = _ROW_CLASS[scanned.line_key[scanned.object_line]] >= 0
-    values = values_of(scanned, foreign, _WANTED, _FREE_TEXT, known)
+    wanted = _WANTED.copy()
+    public = references.dummified(scanned)
+    wanted[[CODE[name] for name in references.unread_attributes(public)]] = False
+    values = values_of(scanned, foreign, wanted, _FREE_TEXT, known)
     rejected: dict[int, str] = {}
     classes = Counter[str]()
     sources = _sources(values, len(known), source)
@@ -126,12 +129,16 @@ def read_chunk(
     kind[list(rejected)] = -1
     kept = np.flatnonzero(kind >= 0)
     columns = _columns(values, kinds) | {"key": key, "source": sources}
+    marked = references.address_lines(scanned, sources, columns["descr"], public)
+    columns["contact"] = references.contact_column(scanned, values, kind, sources, marked)
     created, modified = _dates(values, len(kind))
     counts, rejects = report(scanned, rejected, base)
     flags = _flags(scanned, values, foreign, kinds)
     if b"APNIC" in texts_of(sources):
         _mark_disowned(text, scanned, flags)
     flags[first >= 0] |= NARROW
+    references.mark_says(scanned, marked, flags)
+    references.mark_rs_lower(values, flags)
     return Batch(
         kind[kept], word(first[kept]), word(last[kept]), _kept_rows(wide, kept),
         word(created[kept]), word(modified[kept]), flags[kept], _kept_rows(systems, kept),
@@ -271,7 +278,7 @@ def _keys(
 
 def _columns(values: Values, kinds: Kinds) -> dict[str, Column]:
     """Return the text columns of a chunk by name, as `layout.DICTIONARIES` and a few more."""
-    net = kinds.kind == _NET
+    net, systems = kinds.kind == _NET, kinds.kind == layout.CLASSES.index("aut-num")
     count = len(net)
     descr = values.first_of("descr")
     orgs = values.first_of("org", "orgid")
@@ -296,7 +303,7 @@ def _columns(values: Values, kinds: Kinds) -> dict[str, Column]:
         "status": only(changed_where(status, lower, lower_text, status_text), net),
         "org": single(values, orgs, count, folded),
         "country": only(listed(values, "country", countries, count), net),
-        "mnt_by": only(listed(values, "mnt-by", handles, count), net),
+        "mnt_by": only(listed(values, "mnt-by", handles, count), net | systems),
         "handle": only(handle, net),
         "parent": only(parent, net),
     }

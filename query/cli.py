@@ -22,6 +22,7 @@ from .errors import AddressError, Error, StoreError
 from .fetching import fetch, update
 from .index import open_index
 from .place import default_path
+from .telling import contacts, csirt
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -122,9 +123,15 @@ def build(
 
 
 @cli.command(epilog="Example: rirdex lookup 192.0.2.1 198.51.100.0/24 AS64500 ORG-EX1-RIPE --json")
-@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.argument("queries", nargs=-1, metavar="QUERY...")
 @_index_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
+@click.option(
+    "--contact",
+    metavar="MAIL|DOMAIN",
+    default=None,
+    help="The nets a mailbox or a domain answers for: all, or those around or in QUERY.",
+)
 @click.option("--raw", is_flag=True, help="The objects as they stand in the dumps.")
 @click.option(
     "--all",
@@ -136,14 +143,19 @@ def build(
 @click.option("--explain", is_flag=True, help="Say which byte of which dump each net is.")
 def lookup(
     queries: tuple[str, ...], path: str | None, as_json: bool, raw: bool, everything: bool,
-    more: bool, explain: bool,
+    more: bool, explain: bool, contact: str | None,
 ) -> int:  # fmt: skip
     """Look up addresses, prefixes, ranges, AS numbers or handles."""
+    if not queries and contact is None:
+        raise click.UsageError("name an address, prefix, range, AS number or handle")
     code = 0
     with open_index(path) as index:
-        for query in queries:
+        for query in queries or (None,):
             try:
-                answers = index.answers(query)
+                answers = (
+                    index.answers(query or "") if contact is None
+                    else [index.reached_at(contact, query)]
+                )  # fmt: skip
             except AddressError as error:
                 complain(error)
                 code = max(code, USAGE)
@@ -208,8 +220,8 @@ def verify(path: str | None) -> int:
     return 0
 
 
-cli.add_command(fetch)
-cli.add_command(update)
+for command in (fetch, update, contacts, csirt):
+    cli.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:

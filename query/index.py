@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import layout
 from .addresses import PAIR, PARTS, WORD, Address, Network, Span, as_number, pack, shown, span
-from .cover import reaching
 from .errors import AddressError, StoreError
+from .finding import containing, inside_of, reached_at
 from .layout import BUCKETS, DEEP, ROOM, ROOM_BITS, WIDE
 from .model import Answer, HandleAnswer
 from .place import default_path
@@ -29,16 +29,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .desk import Desk
+
 Query = Address | Network
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
-def open_index(path: str | PathLike[str] | None = None) -> Index:
+def open_index(
+    path: str | PathLike[str] | None = None, *, desk: str | PathLike[str] | None = None
+) -> Index:
     """Open an index file, by default the one at `default_path`.
 
+    ``desk`` is the folder of the user's own files, by default `desk.desk_folder`'s.
     Raises `NoIndex`, `Damaged`, `WrongVersion` (all `StoreError`).
     """
-    return Index(path if path is not None else default_path())
+    return Index(path if path is not None else default_path(), desk)
 
 
 class Index:
@@ -47,9 +52,11 @@ class Index:
     A forked child may go on using it; a pickle carries the path and the build id and reopens.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], desk: str | PathLike[str] | None = None) -> None:
         self._store = Store(path)
         self._tables = Tables(self._store)
+        self._desk_folder = None if desk is None else os.fspath(desk)
+        self._desk: Desk | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -67,8 +74,8 @@ class Index:
         self._store.close()
         self._tables.release()
 
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return _reopened, (os.path.abspath(self.path), self.build_id)
+    def __reduce__(self) -> tuple[Any, tuple[str, str, str | None]]:
+        return _reopened, (os.path.abspath(self.path), self.build_id, self._desk_folder)
 
     def __len__(self) -> int:
         """Return how many nets the index holds."""
@@ -91,6 +98,15 @@ class Index:
     def meta(self) -> dict[str, Any]:
         """Return the metadata: versions, sources with counts and rejects, sizes of the tables."""
         return self._store.meta
+
+    @property
+    def desk(self) -> Desk:
+        """Return the user's own files, read when they are first asked for. Raises `DeskError`."""
+        if self._desk is None:
+            from .desk import load_desk
+
+            self._desk = load_desk(self._desk_folder)
+        return self._desk
 
     # -- one address --------------------------------------------------------------------------
 
@@ -213,6 +229,20 @@ class Index:
         text = query if isinstance(query, str) else _query_text(query)
         return [Answer(self, self._tables, text, asked, piece)]
 
+    def reached_at(self, contact: str, within: str | None = None) -> Answer:
+        """Return an answer whose `more` are the nets a mailbox or domain answers for.
+
+        ``within`` is a range: then only nets around it or inside count. Raises `AddressError`.
+        """
+        rows = self.nets(contact=contact)
+        if within is not None:
+            bounds = span(within)
+            if bounds is None:
+                raise AddressError(f"{shown(within)} is no address, prefix or range")
+            near = {net.id for net in self.containing(bounds)}
+            rows = sorted(near.union(inside_of(self._tables, bounds)).intersection(rows))
+        return HandleAnswer(self, self._tables, contact, "contact", None, lambda: rows)
+
     def lookup_many(self, addresses: Iterable[Query]) -> Iterator[Answer]:
         """Yield the answer to each query, in order. Raises `AddressError` with ``position``."""
         lookup = self.lookup
@@ -269,7 +299,7 @@ class Index:
         if asked is None:
             handled = self._handled(key)
             return next((net for net in handled if registry in (None, net.registry)), None)
-        for row in self._inside(asked):
+        for row in inside_of(self._tables, asked):
             net = self.net(row)
             if net.bounds == (asked.first, asked.last) and registry in (None, net.registry):
                 return net
@@ -288,8 +318,8 @@ class Index:
         """Return the ids of the nets that match every keyword, ascending.
 
         Texts compare without regard to case; ``inside`` is an address, prefix or range that
-        contains the nets whole. No contacts are resolved yet, so ``contact`` matches nothing.
-        Raises `AddressError`.
+        contains the nets whole; ``contact`` is a mailbox or a domain that the registry's own rule
+        gives for the nets. Raises `AddressError`.
         """
         asked = {"org": org, "mnt_by": mnt_by, "netname": netname, "country": country}
         found: list[list[int]] = [
@@ -298,50 +328,20 @@ class Index:
             if value is not None
         ]
         if contact is not None:
-            found.append([])
+            found.append(reached_at(self._tables, contact))
         if inside is not None:
             bounds = inside if isinstance(inside, Span) else span(inside)
             if bounds is None:
                 raise AddressError(f"{shown(inside)} is no address, prefix or range")
-            found.append(self._inside(bounds))
+            found.append(inside_of(self._tables, bounds))
         if not found:
             return list(range(self._tables.nets))
         found.sort(key=len)
         return sorted(set(found[0]).intersection(*found[1:]))
 
-    def _inside(self, bounds: Span) -> list[int]:
-        """Return the ids of the nets that lie whole inside a range, ascending."""
-        tables = self._tables
-        if bounds.family == 4:
-            begin = bisect_left(tables.net_first4, bounds.first)
-            end = bisect_right(tables.net_first4, bounds.last, begin)
-            lasts = tables.net_last4
-            return [row for row in range(begin, end) if lasts[row] <= bounds.last]
-        highs, count = tables.net_first6_hi, tables.nets - tables.nets4
-        begin = bisect_left(highs, bounds.first >> 64)
-        end = bisect_right(highs, bounds.last >> 64, begin, count)
-        rows = (Net(tables, tables.nets4 + row, tables.nets4 + row) for row in range(begin, end))
-        return [
-            net.id for net in rows if bounds.first <= net.bounds[0] and net.bounds[1] <= bounds.last
-        ]
-
     def containing(self, bounds: Span) -> list[Net]:
         """Return every net that contains a range, of any registry and role, widest first."""
-        tables = self._tables
-        if bounds.family == 4:
-            count = bisect_right(tables.net_first4, bounds.first)
-            found = reaching(tables.net_last4, tables.cover4, count, bounds.last)
-        else:
-            count = bisect_right(
-                tables.net_first6_hi, bounds.first >> 64, 0, tables.nets - tables.nets4
-            )
-            rows = reaching(tables.net_last6_hi, tables.cover6, count, bounds.last >> 64)
-            found = [tables.nets4 + row for row in rows]
-        nets = [Net(tables, row, row) for row in found]
-        nets = [
-            net for net in nets if net.bounds[0] <= bounds.first and net.bounds[1] >= bounds.last
-        ]
-        return sorted(nets, key=lambda net: (net.bounds[0] - net.bounds[1], net.id))
+        return containing(self._tables, bounds)
 
     def _handle_answers(self, query: str) -> list[Answer]:
         text = query.strip()
@@ -390,8 +390,8 @@ def _query_text(query: Query) -> str:
     return query.hex() if isinstance(query, bytes) else str(query)
 
 
-def _reopened(path: str, build_id: str) -> Index:
-    index = Index(path)
+def _reopened(path: str, build_id: str, desk: str | None) -> Index:
+    index = Index(path, desk)
     if index.build_id != build_id:
         index.close()
         raise StoreError(path, "the index was replaced by another build since it was pickled")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 SMALLEST_TABLE: Final = 4096
 PART: Final = 64 << 20
 
@@ -66,6 +66,17 @@ COLUMNS: Final[dict[str, str]] = {
     "net.modified": "H",
     "net.origin": "",
     "net.object": "I",
+    # a result (RESULT_BITS: its first row in contact.*, 0 = none) and flags, see below
+    "net.contact": "I",
+    "object.contact": "I",
+    # items of results: rule, status and MORE_ITEMS; the mailbox, a code of text.mail; what has it:
+    # an object's id + 1, a code of text.mail as -code, 0 = the text of the referring object; what
+    # refers to it: an object's id, -1 = the net or AS number itself; days since 1970
+    "contact.what": "B",
+    "contact.mail": "",
+    "contact.handle": "i",
+    "contact.object": "i",
+    "contact.checked": "H",
     # pieces: one per net (same id), then the pieces of nets that other nets cross
     "piece.above": "i",
     "piece.role": "B",
@@ -75,10 +86,10 @@ COLUMNS: Final[dict[str, str]] = {
     "cover6": "Q",
     # what the registries' statistics say from each address on: a place in meta["stated"]
     "stated4.begin": "I",
-    "stated4.what": "B",
+    "stated4.what": "",
     "stated6.hi": "Q",
     "stated6.lo": "Q",
-    "stated6.what": "B",
+    "stated6.what": "",
     # ranges that moved from one registry to another, with their cover; day << 8 | from << 4 | to
     "moved4.first": "I",
     "moved4.last": "I",
@@ -109,11 +120,13 @@ COLUMNS: Final[dict[str, str]] = {
 DICTIONARIES: Final = (
     "netname", "descr", "country", "status", "org", "mnt_by", "key", "name",
 )  # fmt: skip
+TEXTS: Final = (*DICTIONARIES, "mail")  # mailboxes, and handles that no source holds
 BLOCK: Final = 16
 GROUP: Final = 64
 
-# LMDB databases with sorted keys: handles -> object ids, the others -> net ids (uint32 arrays).
-SORTED: Final = ("handles", "org", "mnt_by", "netname", "country")
+# LMDB databases with sorted keys: handles -> object ids, contact (mailbox or domain) -> results,
+# the others -> net ids (uint32 arrays).
+SORTED: Final = ("handles", "org", "mnt_by", "netname", "country", "contact")
 # LMDB takes keys of at most 511 bytes; a longer one is cut and ends in a digest (see `sort_key`).
 LONGEST_KEY: Final = 255
 
@@ -134,6 +147,26 @@ ROLE_BITS: Final = 0x0F
 IS_USER: Final = 0x10  # as the last net of a chain, its party differs from the holder's
 MORE_DESCR: Final = 0x20  # the net has more than one descr; the others are in its raw text
 OWNER: Final = 0x40  # the net's descr is LACNIC's owner: a name, no description
+
+# Rules by which a registry gives a contact (`indexer/contacts.py`); a result that was taken from a
+# net above is by the registry's rule `parent`.
+RULES: Final = (
+    "", "ripe.abuse-c", "ripe.org.abuse-c", "apnic.abuse-c", "apnic.mnt-irt", "apnic.irt.e-mail",
+    "apnic.org.e-mail", "afrinic.abuse-c", "afrinic.mnt-irt", "afrinic.org", "afrinic.tech-c",
+    "afrinic.admin-c", "afrinic.mnt-by", "afrinic.remarks", "arin.net.abuse", "arin.org.abuse",
+    "arin.noc", "arin.tech", "arin.comment", "lacnic.abuse-c", "lacnic.tech-c", "lacnic.owner-c",
+)  # fmt: skip
+RULE_BITS: Final = 0x1F
+STATUS_SHIFT: Final = 5
+STATUSES: Final = ("unknown", "valid", "invalid")
+MORE_ITEMS: Final = 0x80  # the next row belongs to the same result
+# Bits of net.contact and object.contact.
+RESULT_BITS: Final = (1 << 27) - 1
+INHERITED: Final = 1 << 31  # the result is that of the next net above that has one of its own
+TELLS: Final = 1 << 30  # the object's free text may hold a mail address
+DANGLING: Final = 1 << 29  # a reference leads to no object though its class is held
+BAD_MAILBOX: Final = 1 << 28  # a reference leads to a mailbox that holds no address
+UNLOADED: Final = 1 << 27  # a reference leads into a class that no source holds
 
 # Classes kept with their raw text. The order is that in which `Index.object` prefers them.
 CLASSES: Final = (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from . import layout
 from .addresses import pack
 from .errors import AddressError
 from .layout import BUCKETS, DEEP, ROOM, WIDE
@@ -20,6 +21,7 @@ from .quads import read_quads
 
 if TYPE_CHECKING:
     from .index import Index
+    from .store import Tables
 
 Pieces = NDArray[np.int32]
 _MAPPED = np.frombuffer(bytes(10) + b"\xff\xff", np.uint8)
@@ -148,3 +150,12 @@ def _quads(addresses: Iterable[Any]) -> tuple[NDArray[np.uint32], NDArray[np.boo
     starts[1:] = ends[:-1] + 1
     numbers, stops, good = read_quads(data, starts)
     return numbers.astype(np.uint32), good & (stops == ends)
+
+
+def nets_with(tables: Tables, results: list[int]) -> list[int]:
+    """Return the ids of the nets whose contact is one of some results, ascending."""
+    values = np.frombuffer(tables.view("net_contact"), np.uint32) & np.uint32(layout.RESULT_BITS)
+    wanted = np.zeros(len(tables.contact_what), bool)
+    wanted[results] = True
+    found: list[int] = np.flatnonzero(wanted[values]).tolist()
+    return found

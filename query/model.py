@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import layout
 from .addresses import Span
-from .records import Json, Net, Object, Party, object_dict
+from .cells import Json
+from .contacts import Contact, registered
+from .records import Net, Object, Party, chain_of, object_dict
 
 if TYPE_CHECKING:
     from .authority import Authority
+    from .desk import Desk
     from .index import Index
+    from .ladder import Independence
     from .store import Tables
 
 SCHEMA_VERSION = 1
@@ -48,10 +52,11 @@ class Answer:
     ``user`` are parties or None. Members without a rule yet are None, empty or `unknown`.
     """
 
-    __slots__ = ("_chain", "_index", "_piece", "_span", "_tables", "object", "query")
+    __slots__ = ("_chain", "_index", "_piece", "_span", "_tables", "query")
 
+    object: Object | Net | None = None
     facilitator = lessee = lessor = route = sponsor = None
-    origins = abuse = contacts = ()
+    origins: tuple[int, ...] = ()
     lease = UNJUDGED
 
     def __init__(
@@ -83,21 +88,12 @@ class Answer:
         """Return the nets that contain all of the query, widest first."""
         chain = self._chain
         if chain is None:
-            chain = self._chain = self._walk()
+            nets = chain_of(self._tables, self._piece)
+            if type(self._span) is not int:
+                nets = self._containing(nets)
+            nets.reverse()
+            chain = self._chain = tuple(nets)
         return chain
-
-    def _walk(self) -> tuple[Net, ...]:
-        tables, piece = self._tables, self._piece
-        above, count = tables.piece_above, tables.nets
-        nets = []
-        while piece >= 0:
-            net = piece if piece < count else tables.piece_net[piece - count]
-            nets.append(Net(tables, net, piece))
-            piece = above[piece]
-        if type(self._span) is not int:
-            nets = self._containing(nets)
-        nets.reverse()
-        return tuple(nets)
 
     def _containing(self, nets: list[Net]) -> list[Net]:
         """Keep the nets that contain the whole query, from the first that is no registry block."""
@@ -129,6 +125,30 @@ class Answer:
         last = self.chain[-1]
         differs = self._tables.piece_role[last._piece] & layout.IS_USER
         return last.party if differs else None
+
+    @property
+    def abuse(self) -> tuple[Contact, ...]:
+        """Return what the registry's own rule gives, the last net first (`contacts.registered`)."""
+        return tuple(registered(self._tables, self.chain))
+
+    @property
+    def contacts(self) -> tuple[Contact, ...]:
+        """Return whom to tell, in order (`ladder.ranked`)."""
+        from .ladder import ranked
+
+        return tuple(ranked(self))
+
+    @property
+    def independence(self) -> Independence | None:
+        """Return whether user and holder are reached at different places; None without a user."""
+        from .ladder import independence
+
+        return independence(self)
+
+    @property
+    def desk(self) -> Desk:
+        """Return the user's own files: overrides, whom not to bother, forms, CSIRTs."""
+        return self._index.desk
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -169,7 +189,7 @@ class Answer:
         """Return the tables of the index, for those who explain."""
         return self._tables
 
-    def objects(self, key: str, kind: str, registry: str) -> list[Object]:
+    def objects(self, key: str, kind: str, registry: str | None = None) -> list[Object]:
         """Return objects of the index by key, for those who explain."""
         return self._index.objects(key, kind, registry)
 
@@ -196,7 +216,7 @@ class Answer:
 class HandleAnswer(Answer):
     """Answer a query for a handle or an AS number: the object, and the nets that refer to it."""
 
-    __slots__ = ("_more",)
+    __slots__ = ("_more", "object")
 
     def __init__(
         self, index: Index, tables: Tables, query: str, kind: str,
@@ -207,7 +227,7 @@ class HandleAnswer(Answer):
         self._more = more
 
     def __bool__(self) -> bool:
-        return self.object is not None
+        return self.object is not None or (self.kind == "contact" and bool(self._more()))
 
     @property
     def span(self) -> Span | None:
@@ -246,7 +266,8 @@ def _answer_dict(
         "lessor": _party(answer.lessor), "lessee": _party(answer.lessee),
         "facilitator": _party(answer.facilitator), "sponsor": _party(answer.sponsor),
         "lease": asdict(answer.lease) | {"evidence": list(answer.lease.evidence)},
-        "abuse": list(answer.abuse), "route": answer.route, "origins": list(answer.origins),
+        "abuse": [item.to_dict() for item in answer.abuse],
+        "route": answer.route, "origins": list(answer.origins),
         "notes": [note._asdict() for note in answer.notes],
     }  # fmt: skip
     if isinstance(answer, HandleAnswer):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from .authority import by_iana, moves, responsible, stated
 from .elsewhere import national_place, referral
+from .layout import UNLOADED
 from .model import Note
+from .records import Object
 
 if TYPE_CHECKING:
     from .addresses import Span
@@ -21,10 +23,10 @@ _MOVED = re.compile(r"Transferred to the (\w+) region on (\d{4}-\d\d-\d\d)")
 
 
 def notes_of(answer: Answer) -> tuple[Note, ...]:
-    """Return the notes of an answer about addresses; about a handle there are none."""
+    """Return the notes of an answer."""
     span = answer.span
     if span is None:
-        return ()
+        return tuple(_unloaded(answer))
     notes = []
     if span.mapped:
         notes.append(
@@ -33,7 +35,7 @@ def notes_of(answer: Answer) -> tuple[Note, ...]:
     nets = answer.containing
     notes += _block_notes(answer, span, nets)
     if answer.chain:
-        return (*notes, *_chain_notes(answer), *_elsewhere(answer))
+        return (*notes, *_unloaded(answer), *_chain_notes(answer), *_elsewhere(answer))
     blocks = [net for net in nets if net.role == "registry"]
     if blocks:
         block = blocks[-1]
@@ -80,6 +82,25 @@ def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
         yield Note(
             "transferred",
             f"moved from {source} to {moved[1].upper()} on {moved[2]}; {source}'s record is a stub",
+        )
+
+
+def _unloaded(answer: Answer) -> Iterator[Note]:
+    """Yield that contacts may be missing since no source holds the objects referred to."""
+    tables = answer.tables
+    item = answer.object
+    if isinstance(item, Object):
+        missing = [item.key] if tables.object_contact[item.id] & UNLOADED else []
+    else:
+        nets = answer.chain if item is None else (item,)
+        missing = [
+            net.key for net in nets
+            if tables.net_contact[net.id] & UNLOADED and net.role != "registry"
+        ]  # fmt: skip
+    if missing:
+        yield Note(
+            "contacts-not-loaded",
+            f"{', '.join(missing)}: refers to objects of a class that no source here holds",
         )
 
 

@@ -8,19 +8,18 @@ raise `StoreError` once the index is closed. `to_dict` gives the JSON.
 from __future__ import annotations
 
 import ipaddress
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import layout
 from .addresses import address_object, format_prefixes, format_range
-from .raw import raw_offset, raw_text
+from .cells import Json, date_of, day_text, dump_of, list_at, origin_of, text_at
+from .raw import raw_text
 from .rpsl import attributes, text_of
 
 if TYPE_CHECKING:
+    from .contacts import Contact
     from .store import Tables
-
-Json = dict[str, Any]
-_EPOCH = date(1970, 1, 1)
 
 
 class Org(NamedTuple):
@@ -36,33 +35,6 @@ class Party(NamedTuple):
     name: str | None
     handle: str | None
     net: str
-
-
-def _text(tables: Tables, name: str, code: int) -> str | None:
-    """Return the text of a code in a dictionary, None for code 0."""
-    if not code:
-        return None
-    at = getattr(tables, f"text_{name}_at")
-    return str(getattr(tables, f"text_{name}")[at[code] : at[code + 1]], "utf-8")
-
-
-def _list(tables: Tables, name: str, code: int) -> tuple[str, ...]:
-    text = _text(tables, name, code)
-    return tuple(text.split("\n")) if text else ()
-
-
-def _date(days: int) -> date | None:
-    return _EPOCH + timedelta(days) if days else None
-
-
-def _day(value: date | None) -> str | None:
-    return value.isoformat() if value else None
-
-
-def _origin(tables: Tables, code: int) -> Json:
-    """Return the file, source and registry of a row."""
-    origins: list[Json] = tables.store.meta["origins"]
-    return origins[code]
 
 
 class Net:
@@ -142,7 +114,7 @@ class Net:
     @property
     def status(self) -> str | None:
         """Return the status, upper case, blanks collapsed."""
-        return _text(self._tables, "status", self._tables.net_status[self._id])
+        return text_at(self._tables, "status", self._tables.net_status[self._id])
 
     @property
     def role(self) -> str:
@@ -154,7 +126,7 @@ class Net:
     @property
     def country(self) -> tuple[str, ...]:
         """Return the country codes as published, upper case."""
-        return _list(self._tables, "country", self._tables.net_country[self._id])
+        return list_at(self._tables, "country", self._tables.net_country[self._id])
 
     @property
     def descr(self) -> tuple[str, ...]:
@@ -164,7 +136,7 @@ class Net:
             return ()
         if tables.piece_role[self._id] & layout.MORE_DESCR:
             return tuple(value for name, value in attributes(self.raw) if name == "descr" and value)
-        first = _text(tables, "descr", tables.net_descr[self._id])
+        first = text_at(tables, "descr", tables.net_descr[self._id])
         return (first,) if first else ()
 
     @property
@@ -172,26 +144,26 @@ class Net:
         """Return the organisation the net refers to; its name is None when no source holds it."""
         tables = self._tables
         code = tables.net_org[self._id]
-        handle = _text(tables, "org", code)
+        handle = text_at(tables, "org", code)
         if handle is None:
             return None
         row = tables.org_object[code]
-        return Org(handle, _text(tables, "name", tables.object_name[row]) if row >= 0 else None)
+        return Org(handle, text_at(tables, "name", tables.object_name[row]) if row >= 0 else None)
 
     @property
     def mnt_by(self) -> tuple[str, ...]:
         """Return the maintainers of the object."""
-        return _list(self._tables, "mnt_by", self._tables.net_mnt_by[self._id])
+        return list_at(self._tables, "mnt_by", self._tables.net_mnt_by[self._id])
 
     @property
     def created(self) -> date | None:
         """Return when the registry says the object was created."""
-        return _date(self._tables.net_created[self._id])
+        return date_of(self._tables.net_created[self._id])
 
     @property
     def modified(self) -> date | None:
         """Return when the registry says the object was last changed."""
-        return _date(self._tables.net_modified[self._id])
+        return date_of(self._tables.net_modified[self._id])
 
     @property
     def source(self) -> str:
@@ -205,7 +177,7 @@ class Net:
 
     @property
     def _origin(self) -> Json:
-        return _origin(self._tables, self._tables.net_origin[self._id])
+        return origin_of(self._tables, self._tables.net_origin[self._id])
 
     @property
     def raw(self) -> bytes:
@@ -220,7 +192,7 @@ class Net:
     @property
     def dump(self) -> Json:
         """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
-        return _dump(self._tables, self._origin, self._tables.net_object[self._id])
+        return dump_of(self._tables, self._origin, self._tables.net_object[self._id])
 
     def as_foreign(self) -> Net:
         """Return the net as another registry's record than the responsible one's."""
@@ -228,10 +200,14 @@ class Net:
 
     def as_object(self, explain: bool = False) -> Json:
         """Return the net as the object that a handle names, as in the JSON of an answer."""
+        from .contacts import for_last
+
         org = self.org
+        chain = tuple(reversed(chain_of(self._tables, self._piece)))
         found: Json = {
             "class": "net", "key": self.key, "source": self.source, "name": self.netname,
-            "org": org.handle if org else None, "abuse": [],
+            "org": org.handle if org else None,
+            "abuse": [item.to_dict() for item in for_last(self._tables, chain)],
         }  # fmt: skip
         return found | {"dump": self.dump} if explain else found
 
@@ -245,7 +221,7 @@ class Net:
         if org is not None and org.name:
             return Party(org.name, org.handle, self.key)
         tables = self._tables
-        name = _text(tables, "descr", tables.net_descr[self._id]) or self.netname
+        name = text_at(tables, "descr", tables.net_descr[self._id]) or self.netname
         return Party(name, org.handle if org else None, self.key)
 
     def to_dict(self, explain: bool = False) -> Json:
@@ -256,7 +232,7 @@ class Net:
             "cidrs": list(self.cidrs), "netname": self.netname, "status": self.status,
             "role": self.role, "country": list(self.country), "descr": list(self.descr),
             "org": org._asdict() if org else None, "mnt_by": list(self.mnt_by),
-            "created": _day(self.created), "modified": _day(self.modified),
+            "created": day_text(self.created), "modified": day_text(self.modified),
             "source": self.source,
         }  # fmt: skip
         if explain:
@@ -276,12 +252,15 @@ class Net:
         return f"<Net {self._id} {self.key} {self.netname} {self.status}>"
 
 
-def _dump(tables: Tables, origin: Json, number: int) -> Json:
-    source = tables.store.meta["sources"][origin["file"]]
-    return {
-        "file": source["name"], "date": source["date"], "sha256": source["sha256"],
-        "offset": raw_offset(tables, number),
-    }  # fmt: skip
+def chain_of(tables: Tables, piece: int) -> list[Net]:
+    """Return the nets on the way up from a piece, the widest last."""
+    above, count = tables.piece_above, tables.nets
+    nets = []
+    while piece >= 0:
+        net = piece if piece < count else tables.piece_net[piece - count]
+        nets.append(Net(tables, net, piece))
+        piece = above[piece]
+    return nets
 
 
 class Object:
@@ -306,27 +285,34 @@ class Object:
     @property
     def key(self) -> str:
         """Return the primary key, upper case."""
-        return _text(self._tables, "key", self._tables.object_key[self._id]) or ""
+        return text_at(self._tables, "key", self._tables.object_key[self._id]) or ""
 
     @property
     def name(self) -> str | None:
         """Return what the object is called: org-name, role, person, as-name or descr."""
-        return _text(self._tables, "name", self._tables.object_name[self._id])
+        return text_at(self._tables, "name", self._tables.object_name[self._id])
 
     @property
     def org(self) -> str | None:
         """Return the handle of the organisation the object refers to."""
-        return _text(self._tables, "org", self._tables.object_org[self._id])
+        return text_at(self._tables, "org", self._tables.object_org[self._id])
+
+    @property
+    def abuse(self) -> tuple[Contact, ...]:
+        """Return what the registry's own rule gives for an AS number or organisation, else ()."""
+        from .contacts import of_object
+
+        return tuple(of_object(self._tables, self))
 
     @property
     def created(self) -> date | None:
         """Return when the registry says the object was created."""
-        return _date(self._tables.object_created[self._id])
+        return date_of(self._tables.object_created[self._id])
 
     @property
     def modified(self) -> date | None:
         """Return when the registry says the object was last changed."""
-        return _date(self._tables.object_modified[self._id])
+        return date_of(self._tables.object_modified[self._id])
 
     @property
     def source(self) -> str:
@@ -340,7 +326,7 @@ class Object:
 
     @property
     def _origin(self) -> Json:
-        return _origin(self._tables, self._tables.object_origin[self._id])
+        return origin_of(self._tables, self._tables.object_origin[self._id])
 
     @property
     def raw(self) -> bytes:
@@ -355,13 +341,13 @@ class Object:
     @property
     def dump(self) -> Json:
         """Return where the object stands: file, date and sha256 of the dump, offset in its text."""
-        return _dump(self._tables, self._origin, self._tables.object_object[self._id])
+        return dump_of(self._tables, self._origin, self._tables.object_object[self._id])
 
     def to_dict(self, explain: bool = False) -> Json:
         """Return the object as in the JSON of an answer."""
         found: Json = {
             "class": self.kind, "key": self.key, "source": self.source, "name": self.name,
-            "org": self.org, "abuse": [],
+            "org": self.org, "abuse": [item.to_dict() for item in self.abuse],
         }  # fmt: skip
         return found | {"dump": self.dump} if explain else found
 

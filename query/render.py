@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from .cells import Json
 from .model import Answer, HandleAnswer
-from .records import Json, Net, Object, Party, object_dict
+from .records import Net, Object, Party, object_dict
 
 if TYPE_CHECKING:
     from rirdex.indexer.build import Report, Summary
@@ -97,6 +98,9 @@ def answer_text(
             yield f"  {name + ':':8}{_party_text(party)}"
     if explain and (authority := answer.authority):
         yield f"  why:    {clean(authority.text)}"
+    for contact in answer.abuse:
+        where = contact.mailbox or f"handle {contact.handle}"
+        yield clean(f"  abuse:  {where}  ({contact.rule}, for {contact.level})")
     for note in answer.notes:
         yield f"  note:   {clean(note.text)}"
     if everything:
@@ -110,6 +114,11 @@ def answer_text(
 
 def _object_text(answer: HandleAnswer, explain: bool) -> Iterator[str]:
     found = answer.object
+    if answer.kind == "contact":
+        if not answer:
+            yield "  note:   the contact of no net in this index"
+        yield from _more_text(answer.more, "are reached there")
+        return
     if found is None:
         yield f"  note:   no object of the dumps in this index has this {_kind_name(answer.kind)}"
         return
@@ -117,6 +126,9 @@ def _object_text(answer: HandleAnswer, explain: bool) -> Iterator[str]:
     yield clean("  " + "  ".join(filter(None, map(shown.get, ("class", "key", "name", "source")))))
     if shown["org"]:
         yield clean(f"  org:    {shown['org']}")
+    for entry in shown["abuse"]:
+        where = entry["mailbox"] or f"handle {entry['handle']}"
+        yield clean(f"  abuse:  {where}  ({entry['rule']})")
     if explain:
         yield f"  from:   {_dump_text(found)}"
     yield from _more_text(answer.more, "refer to it")

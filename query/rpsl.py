@@ -40,3 +40,19 @@ def _joined(parts: list[bytes]) -> str:
 def text_of(raw: bytes) -> str:
     """Return an object's raw text, decoded line by line."""
     return "\n".join(decode(line.removesuffix(b"\r")) for line in raw.split(b"\n"))
+
+
+def lines_of(raw: bytes, names: tuple[str, ...]) -> list[str]:
+    """Return the lines of some attributes in order, continuations as lines of their own."""
+    found = []
+    wanted = False
+    for line in raw.split(b"\n"):
+        if not line or line[:1] in b"#%":
+            continue
+        value = line[1:]
+        if line[:1] not in b" \t+":
+            name, _, value = line.partition(b":")
+            wanted = name.lower().decode("latin-1") in names
+        if wanted:
+            found.append(decode(value.strip(_BLANKS)))
+    return found

@@ -186,7 +186,7 @@ def _opened(path: str, place: tuple[int, int], attempt: int) -> Map | None:
     return None if replaced() else opened
 
 
-_TEXTS: Final = {f"text.{name}" for name in layout.DICTIONARIES}
+_TEXTS: Final = {f"text.{name}" for name in layout.TEXTS}
 _TABLE_OF: Final = {
     name.replace(".", "_"): name
     for name in [*layout.COLUMNS, *_TEXTS, *(f"{text}.at" for text in _TEXTS)]

@@ -1,15 +1,18 @@
 """Hold the naive answers that tests compare with, and strategies for dumps and ranges.
 
 Everything here is written for being obviously right, never for speed, and shares no code with
-what it checks.
+what it checks, but for finding mail addresses in a line, which has tests of its own.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hypothesis import strategies as st
+
+from rirdex.query.mailboxes import addresses, near_abuse
 
 FREE_TEXT = (b"netname", b"descr", b"org-name", b"role", b"person", b"as-name")
 BLANKS = bytes(range(33))
@@ -51,6 +54,192 @@ def _joined(name: bytes, parts: Iterable[bytes]) -> bytes:
     if name not in FREE_TEXT:
         parts = [part.partition(b"#")[0] for part in parts]
     return b" ".join(part for part in (part.strip(BLANKS) for part in parts) if part)
+
+
+def decode(value: bytes) -> str:
+    """Read a value as UTF-8, else as latin-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def folded(value: str) -> str:
+    """Return a handle or status as it is compared: upper case, ASCII blanks collapsed."""
+    return " ".join(re.split(r"[ \t\n\r\x0b\x0c]+", value.upper())).strip(" ")
+
+
+# -- contacts ---------------------------------------------------------------------------------
+
+REFERENCES = {
+    b"abuse-c": "a", b"abusehandle": "a", b"orgabusehandle": "a", b"mnt-irt": "i",
+    b"tech-c": "t", b"techhandle": "t", b"orgtechhandle": "t", b"admin-c": "d",
+    b"nochandle": "d", b"orgnochandle": "d", b"owner-c": "o",
+}  # fmt: skip
+MAILBOXES = {b"abuse-mailbox": "m", b"mailbox": "m", b"e-mail": "e"}
+PEOPLE = (b"tech-c", b"admin-c", b"owner-c")  # only nets and AS numbers lead to a contact by them
+PRIVATE = (b"notify", b"mnt-nfy", b"upd-to", b"ref-nfy", b"irt-nfy", b"e-mail", b"changed")
+DESKS = ("abuse", "security", "csirt", "cert", "noc")
+RESOURCES = (b"inetnum", b"inet6num", b"nethandle", b"v6nethandle", b"aut-num", b"ashandle")
+OF_ARIN = (b"nethandle", b"v6nethandle", b"orgid", b"ashandle")
+RS = ("RIPE-NCC-HM-MNT", "RIPE-NCC-END-MNT", "RIPE-NCC-LEGACY-MNT")
+CONTINUED = b"+"
+
+
+class Line(NamedTuple):
+    """Hold a line of an object: its name or `CONTINUED`, what it belongs to, value and text."""
+
+    name: bytes
+    owner: bytes
+    value: str
+    whole: bytes
+
+
+class Said(NamedTuple):
+    """Hold what an object says of contacts: its items, and whether it has the two flags."""
+
+    items: list[str]
+    says: bool
+    rs_lower: bool
+
+
+class Chunk(NamedTuple):
+    """Hold what of a whole chunk decides over every object in it."""
+
+    dummies: bool  # the attributes that name people are not read
+    apnic: bool  # lines that look like APNIC's marks hold no address to write to
+
+
+def lines_in(text: bytes) -> list[Line]:
+    """Return the lines of one object that are no comments."""
+    found: list[Line] = []
+    for raw in text.split(b"\n"):
+        line = raw.removesuffix(b"\r")
+        name, colon, value = line.partition(b":")
+        name = name.lower() if colon else b""
+        if line[:1] in (b" ", b"\t", b"+"):
+            owner = found[-1].owner if found else b""
+            found.append(Line(CONTINUED, owner, decode(line[1:].strip(BLANKS)), line))
+        elif line and line[:1] not in (b"#", b"%"):
+            found.append(Line(name, name, decode(value.strip(BLANKS)), line))
+    return found
+
+
+def source_of(item: Parsed) -> str:
+    """Return the first source that an object names."""
+    values = (value for name, value in item.attributes if name == b"source" and value)
+    return folded(decode(next(values, b"")))
+
+
+def chunk_of(text: bytes, objects: Iterable[Parsed]) -> Chunk:
+    """Return what of a chunk decides over its objects."""
+    # Where the RIPE NCC's dumps have the value.
+    places = [at for at in _line_starts(text) if text[at : at + 7].lower() == b"source:"]
+    ripe = all(text[at + 16 : at + 20] == b"RIPE" for at in places)
+    kept = [item for item in objects if item.attributes[0][0] in (*CLASSES, *OF_ARIN)]
+    return Chunk(ripe and b"DUMY-RIPE" in text, any(source_of(item) == "APNIC" for item in kept))
+
+
+def _line_starts(text: bytes) -> list[int]:
+    return [0, *(at + 1 for at, byte in enumerate(text) if byte == 10)]
+
+
+def said_by(item: Parsed, text: bytes, chunk: Chunk) -> Said:
+    """Return what an object in a text says of contacts."""
+    lead = item.attributes[0][0]
+    lines = lines_in(text[item.start : item.end])
+    telling = _telling(lines, lead in (b"inetnum", b"inet6num"), chunk)
+    items = [
+        made
+        for name, value in item.attributes
+        if value and not (chunk.dummies and name in (b"tech-c", b"admin-c", b"e-mail"))
+        if lead in RESOURCES or name not in PEOPLE
+        for made in _items(name, decode(value))
+    ]
+    if source_of(item) == "APNIC" and lead in (b"irt", b"role"):
+        marks = [mark for line in lines if line.name in (b"remarks", CONTINUED) for mark in
+                 _marks(line)]  # fmt: skip
+        items += marks
+    if lead in OF_ARIN:
+        items += _commented([line.value for line in lines if line.owner == b"comment"])
+    elif source_of(item) == "AFRINIC" and lead in RESOURCES and telling:
+        noted = [line.value for line in lines if line.owner in (b"remarks", b"descr")]
+        found = near_abuse(noted) or [mail for line in noted for mail in addresses(line)]
+        items += dict.fromkeys(f"s:{mail}" for mail in found)
+    lower = [decode(value) for name, value in item.attributes if name == b"mnt-lower"]
+    return Said(
+        items,
+        any(_to_be_read(line) for line in telling),
+        any(folded(part) in RS for value in lower for part in value.split(",")),
+    )
+
+
+def _items(name: bytes, value: str) -> list[str]:
+    """Return the items of one value."""
+    if name in REFERENCES:
+        names = [folded(part) for part in value.split(",")]
+        return [f"{REFERENCES[name]}:{part}" for part in names if part]
+    if name not in MAILBOXES:
+        return []
+    found = [f"{MAILBOXES[name]}:{mail}" for mail in addresses(value)]
+    return found or (["b:"] if MAILBOXES[name] == "m" else [])
+
+
+def _marks(line: Line) -> list[str]:
+    """Return what the first mark of validation in a line says."""
+    words = decode(line.whole).split()
+    for k, word in enumerate(words):
+        if "@" not in word[1:-1]:
+            continue
+        if words[k + 1 : k + 4] == ["was", "validated", "on"]:
+            day = re.match(r"\d{4}-\d\d-\d\d", "".join(words[k + 4 : k + 5]))
+            if day:
+                return [f"v:{day[0]} {mail}" for mail in addresses(word)]
+        if words[k + 1 : k + 2] == ["is"] and "".join(words[k + 2 : k + 3]).startswith("invalid"):
+            return [f"x:{mail}" for mail in addresses(word)]
+    return []
+
+
+def _commented(lines: list[str]) -> Iterable[str]:
+    """Return the addresses near a word like abuse, and the handles where abuse is named."""
+    found = [f"s:{mail}" for mail in near_abuse(lines)]
+    for line in lines:
+        for clause in line.replace(";", ",").upper().split(","):
+            if "ABUSE" in clause:
+                names = re.findall(r"\b[A-Z0-9]+-ARIN\b", clause, re.ASCII)
+                found += [f"h:{name}" for name in names]
+    return dict.fromkeys(found)
+
+
+def _telling(lines: list[Line], net: bool, chunk: Chunk) -> list[Line]:
+    """Return the lines that may hold an address: no masked one, and none that is only validated.
+
+    Disguised addresses count in free text, but for remarks that begin with a star where the RIPE
+    NCC's own do, and for further lines of descr of the nets in its public dump.
+    """
+    described = [line for line in lines if line.name == b"descr"]
+    further = described[1:] if chunk.dummies and net and any(d.value for d in described) else []
+    starred = [line for line in lines if line.name == b"remarks" and line.whole[16:17] == b"*"]
+    apart = {id(line) for line in further + starred}
+    found = []
+    for line in lines:
+        if chunk.apnic and (b"was validated on " in line.whole or b"is invalid" in line.whole):
+            continue
+        free = line.name in (b"remarks", b"descr", b"comment", CONTINUED) and id(line) not in apart
+        plain = re.search(rb"(?<!\*)@", line.whole) is not None
+        if plain or (free and addresses(line.value)):
+            found.append(line)
+    return found
+
+
+def _to_be_read(line: Line) -> bool:
+    """Say whether who reads an object as free text is to read a line that may hold an address."""
+    if line.name in PRIVATE:
+        return line.value.lower().startswith(DESKS)
+    return line.name not in (b"abuse-mailbox", b"mailbox")
+
+
+# -- chains -----------------------------------------------------------------------------------
 
 
 class Range(NamedTuple):
@@ -139,14 +328,18 @@ COUNTED = (
     b"peering-set", b"poem", b"poetic-form", b"route-set", b"rtr-set", b"dictionary",
     b"repository",
 )  # fmt: skip
+CONTACT = (
+    b"abuse-c", b"mnt-irt", b"mnt-lower", b"tech-c", b"admin-c", b"abuse-mailbox", b"e-mail",
+    b"notify",
+)  # fmt: skip
 ATTRIBUTES = (
     b"netname", b"descr", b"country", b"org", b"status", b"mnt-by", b"created",
     b"last-modified", b"changed", b"source", b"nic-hdl", b"org-name", b"org-type", b"as-name",
-    b"origin",
+    b"origin", *CONTACT,
 )  # fmt: skip
 # Names that are not looked for, or nearly those that are.
 OTHERS = (
-    b"remarks", b"admin-c", b"mnt-lower", b"netnam", b"netnamee", b"descr-", b"last-modifie",
+    b"remarks", b"remark", b"abuse-mailboxes", b"netnam", b"netnamee", b"descr-", b"last-modifie",
     b"last-modifiedd", b"organisatio", b"organisation-", b"org_name", b"inetnum ", b"x", b"",
     b"sponsoring-organisation-name", b"mnt-b", b"routes", b"route66", b"as-setx", b"created\0",
 )  # fmt: skip
@@ -180,16 +373,54 @@ _VALUES: dict[bytes, tuple[bytes, ...]] = {
     b"status": (b"ALLOCATED PA", b"assigned  pa", b"ALLOCATED_UNSPECIFIED", b"Assigned\tPI # x"),
     b"mnt-by": (b"EX-MNT", b"ex-mnt", b"A-MNT, B-MNT", b"b-mnt,A-MNT,c-mnt", b"A MNT", b" , "),
     b"org": (b"ORG-EX1-RIPE", b"org-ex1-ripe", b"ORG  EX1\tRIPE", b"ORG-EX1-RIPE # comment"),
-    b"source": (b"RIPE", b"ripe # Filtered", b"TEST", b"Apnic"),
+    b"source": (b"RIPE", b"ripe # Filtered", b"TEST", b"Apnic", b"AFRINIC", b"afrinic # x"),
     b"nic-hdl": (b"EX1-RIPE", b"ex1-ripe", b"EX2-RIPE # x"),
     b"org-type": (b"RIR", b"iana", b"LIR"),
     b"origin": (b"AS64500", b"as64501 # x"),
     b"route": (b"192.0.2.0/24", b"198.51.100.0/24"),
     b"route6": (b"2001:db8::/32", b"2001:DB8::/48"),
+    b"abuse-c": (b"AR1-RIPE", b"ar1-ripe # x", b"A1-AP, A2-AP", b" , ", b"stra\xdfe"),
+    b"tech-c": (b"T1-RIPE", b"t1-ripe", b"DUMY-RIPE", b"DUMY-RIPE"),
+    b"mnt-irt": (b"IRT-EX-AP", b"irt-ex-ap,IRT-EX2-AP", b"IRT EX"),
+    b"mnt-lower": (
+        b"EX-MNT", b"ripe-ncc-hm-mnt", b"A-MNT, RIPE-NCC-END-MNT", b"RIPE-NCC-HM-PI-MNT",
+        b"RIPE-NCC-LEGACY-MNT # x", b"# RIPE-NCC-HM-MNT",
+    ),
+    b"abuse-mailbox": (
+        b"abuse@example.net", b"Abuse@Example.NET", b"a@example.net, b@example.net # c@example.net",
+        b"***@example.net", b"nobody", b'"abuse contact"@example.com', b"abuse [at] example.net",
+        b"Caf\xe9 <abuse@example.net>", b"Caf\xc3\xa9 <noc@example.net>", b"# abuse@example.net",
+    ),
+    b"notify": (
+        b"john@example.net", b"abuse@example.net", b"NOC@example.net", b"Security <x@example.net>",
+        b"nobody", b"***@example.net", b"abuse", b"certainly@example.net", b"x abuse@example.net",
+    ),
+    b"remarks": (
+        b"Please report abuse to", b"abuse@example.net", b"John@example.net, noc@example.org",
+        b"Mail ***@example.net", b"abuse [at] example.net", b"*** abuse (at) example.net ***",
+        b"abuse at example dot net", b"We are at home", b"abuse\xef\xbc\xa0example.net",
+        b"abuse@example.net was validated on 2026-01-02", b"noc@example.net is invalid",
+        b"<a@example.net>, was validated on 2026-01-02", b"a@example.net was validated on Monday",
+        b"John [at] example.net # joe@example.org", b"abus\xe9 : x@example.net",
+    ),
 }  # fmt: skip
 _VALUES[b"last-modified"] = _VALUES[b"created"]
+_VALUES[b"admin-c"] = _VALUES[b"tech-c"]
+_VALUES[b"e-mail"] = _VALUES[b"abuse-mailbox"] + _VALUES[b"notify"]
+_VALUES[b"descr"] = _VALUES[b"remarks"][:7]
 
-_SPACES = (b" ", b"", b"  ", b"\t", b" " * 8, b" " * 15, b"\t \x0b\x0c\r ", b"\0", b" " * 700)
+_SPACES = (
+    b" ",
+    b"",
+    b"  ",
+    b"\t",
+    b" " * 8,
+    b" " * 9,
+    b" " * 15,
+    b"\t \x0b\x0c\r ",
+    b"\0",
+    b" " * 700,
+)
 
 
 def _without_feeds(value: bytes) -> bytes:
@@ -225,12 +456,20 @@ def attribute_lines(name: bytes) -> st.SearchStrategy[bytes]:
 _continuations = st.builds(
     lambda mark, space, value: mark + space + value,
     st.sampled_from([b" ", b"\t", b"+"]), _spaces,
-    st.one_of(_loose, st.sampled_from([b"", b"", b"- # c2", b"192.0.2.255", b"B-MNT, C-MNT"])),
+    st.one_of(
+        _loose, st.sampled_from([b"", b"", b"- # c2", b"192.0.2.255", b"B-MNT, C-MNT"]),
+        st.sampled_from(_VALUES[b"remarks"]),
+    ),
 )  # fmt: skip
-_comments = st.sampled_from([b"# comment", b"%", b"% source: X", b"#descr: x"])
+_comments = st.sampled_from(
+    [b"# comment", b"%", b"% source: X", b"#descr: x", b"# abuse@example.net", b"% noc at home",
+     b"# noc@example.net is invalid"]
+)  # fmt: skip
 _junk = st.sampled_from([b"junk", b"inetnum", b"a b", b"=: x", b"netname", b"\0", b"role\0", b"-"])
 _lines = st.one_of(
     *[st.sampled_from(ATTRIBUTES).flatmap(attribute_lines)] * 6,
+    *[st.sampled_from(CONTACT).flatmap(attribute_lines)] * 2,
+    *[attribute_lines(b"remarks")] * 2,
     st.sampled_from(OTHERS).flatmap(attribute_lines),
     _continuations, _continuations, _comments, _junk,
 )  # fmt: skip
@@ -254,3 +493,63 @@ def dumps(draw: st.DrawFn) -> bytes:
         for k, line in enumerate([*lines, *[b""] * blanks]):
             text += line + ends[k % len(ends)]
     return text[: len(text) - draw(st.integers(0, 4))] if text else text
+
+
+# -- records of every dialect, as dumps write them --------------------------------------------
+
+_PLACES = {
+    "RIPE": ("inetnum: 192.0.2.0 - 192.0.2.255", "inet6num: 2001:db8::/32", "aut-num: AS64500",
+             "organisation: ORG-EX1-RIPE", "role: Desk\nnic-hdl: AR1-RIPE", "mntner: EX-MNT"),
+    "APNIC": ("inetnum: 192.0.2.0 - 192.0.2.255", "irt: IRT-EX-AP", "role: X\nnic-hdl: AR1-AP"),
+    "AFRINIC": ("inetnum: 192.0.2.0 - 192.0.2.255", "inet6num: 2001:db8::/32", "aut-num: AS64500",
+                "organisation: ORG-EX1-AFRINIC", "person: X\nnic-hdl: X1-AFRINIC"),
+    "LACNIC": ("inetnum: 203.0.113/24", "inetnum: 2001:db8::/32", "aut-num: 64500"),
+    "ARIN": (
+        "NetHandle: NET-192-0-2-0-1\nNetRange: 192.0.2.0 - 192.0.2.255",
+        "V6NetHandle: NET6-2001-DB8-1\nNetRange: 2001:db8:: - 2001:db8::ffff", "OrgID: EX-1",
+        "ASHandle: AS64500\nASNumber: 64500", "POCHandle: ABUSE1-ARIN\nIsRole: Y",
+    ),
+    "JPIRR": ("route: 192.0.2.0/24\norigin: AS64500", "mntner: EX-MNT"),
+}  # fmt: skip
+_NOTES = (
+    "Report abuse", "john@example.net", "abuse@example.net", "Spam: a@example.net, b@example.net",
+    "***@example.net", "abuse [at] example [dot] net", "Abuse POC: BLACK81-ARIN; Tech: T1-ARIN",
+    "We are at home", "", "noc at example.net", "\u6ee5\u7528 abuse\uff20example.net",
+    "Mail us\n  abuse@example.net", "\u00fc", "** abuse (at) example.net **",
+)  # fmt: skip
+_MARKED = ("a@example.net was validated on 2026-01-02", "b@example.net is invalid")
+_HANDLES = ("AA1-AP", "aa1-ap, BB1-AP", "CC1-AP # x", "CC1-AP,\n  DD1-AP", ",")
+_MAILS = (
+    "abuse@example.net", "a@example.net, b@example.net", "nobody", "***@example.net",
+    "Abuse <noc@example.net>", "abuse [at] example.net", "Security@example.net",
+)  # fmt: skip
+_NAMED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("remarks", "descr", "Comment"), _NOTES),
+    **dict.fromkeys(
+        ("abuse-c", "mnt-irt", "tech-c", "admin-c", "owner-c", "AbuseHandle", "TechHandle",
+         "NOCHandle", "OrgAbuseHandle", "OrgTechHandle", "OrgNOCHandle", "OrgAdminHandle"),
+        _HANDLES,
+    ),
+    **dict.fromkeys(
+        ("abuse-mailbox", "Mailbox", "e-mail", "notify", "mnt-nfy", "upd-to", "ref-nfy",
+         "irt-nfy"),
+        _MAILS,
+    ),
+    "mnt-lower": ("EX-MNT", "RIPE-NCC-HM-MNT", "EX-MNT, ripe-ncc-end-mnt"),
+}  # fmt: skip
+
+
+@st.composite
+def contact_records(draw: st.DrawFn) -> bytes:
+    """Return an object of some registry that is kept, with what may lead to a contact."""
+    source = draw(st.sampled_from(sorted(_PLACES)))
+    names = draw(st.lists(st.sampled_from([*_NAMED, "remarks", "Comment", "descr"]), max_size=7))
+    lines = draw(st.sampled_from(_PLACES[source])).split("\n")
+    for name in names:
+        marked = name == "remarks" and source == "APNIC" and draw(st.booleans())
+        value = draw(st.sampled_from(_MARKED if marked else _NAMED[name]))
+        lines.append(f"{name}: {value}")
+    lines.append(f"source: {source}")
+    pairs = [line.partition(": ") for line in "\n".join(lines).split("\n")]
+    written = [f"{name + ':':<16}{value}" if colon else name for name, colon, value in pairs]
+    return "\n".join(written).encode() + b"\n"

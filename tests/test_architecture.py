@@ -18,7 +18,7 @@ HOMES = {
         "query/raw", "query/layout", "indexer/blobs", "indexer/sorted_tables", "indexer/sources",
         "indexer/build",
     },
-    "click": {"query/cli", "query/fetching"},
+    "click": {"query/cli", "query/fetching", "query/telling", "query/auditing"},
     "tqdm": {"query/cli", "query/fetching"},
     "platformdirs": {"query/place"},
     "socket": {

@@ -11,10 +11,30 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from oracles import CLASSES, COUNTED, Parsed, dumps, parse
+from oracles import (
+    CLASSES,
+    COUNTED,
+    Chunk,
+    Parsed,
+    chunk_of,
+    decode,
+    dumps,
+    folded,
+    parse,
+    said_by,
+    source_of,
+)
 
 from rirdex.indexer import blobs
-from rirdex.indexer.batch import LATIN, MORE_DESCR, NARROW, OF_REGISTRY, Batch
+from rirdex.indexer.batch import (
+    LATIN,
+    MORE_DESCR,
+    NARROW,
+    OF_REGISTRY,
+    RS_LOWER,
+    SAYS,
+    Batch,
+)
 from rirdex.indexer.intern import texts_of
 from rirdex.indexer.rpsl import read_chunk
 from rirdex.query import layout
@@ -41,19 +61,6 @@ class Row(NamedTuple):
 
 
 # -- the naive reader -------------------------------------------------------------------------
-
-
-def decode(value: bytes) -> str:
-    """Read a value as UTF-8, else as latin-1."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
-def folded(value: str) -> str:
-    """Return a handle or status as it is compared: upper case, ASCII blanks collapsed."""
-    return " ".join(re.split(r"[ \t\n\r\x0b\x0c]+", value.upper())).strip(" ")
 
 
 def bounds_of(value: str) -> tuple[int, int, int] | None:
@@ -87,7 +94,14 @@ def seconds_of(value: str) -> int:
     return min(last, LATEST)
 
 
-def read(parsed: Parsed, text: bytes) -> Row | str | None:
+def read_all(text: bytes) -> list[tuple[Parsed, Row | str | None]]:
+    """Read every object of a chunk."""
+    objects = parse(text)
+    chunk = chunk_of(text, objects)
+    return [(item, read(item, text, chunk)) for item in objects]
+
+
+def read(parsed: Parsed, text: bytes, chunk: Chunk) -> Row | str | None:
     """Read one object: its row, the reason why it is a reject, or None when it is only counted."""
     lead, head = parsed.attributes[0]
     if text[parsed.start : parsed.start + 1] in (b" ", b"\t", b"+"):
@@ -123,19 +137,21 @@ def read(parsed: Parsed, text: bytes) -> Row | str | None:
     flags = LATIN if any(decode(line).encode() != line for line in shown) else 0
     flags |= MORE_DESCR if len(of("descr")) > 1 else 0
     flags |= OF_REGISTRY if {"RIR", "IANA"} & {folded(item) for item in of("org-type")} else 0
+    said = said_by(parsed, text, chunk)
+    flags |= (SAYS if said.says else 0) | (RS_LOWER if said.rs_lower else 0)
     return Row(
         kind, bounds,
         max([seconds_of(value) for value in of("created")], default=0),
         max([seconds_of(v) for name in ("last-modified", "changed") for v in of(name)], default=0),
         flags,
         {
-            "key": "AS" + key if kind == "aut-num" and key.isdigit() else key,
+            "key": "AS" + key if kind == "aut-num" and re.fullmatch("[0-9]+", key) else key,
             "handle": "", "parent": "", "name": one(NAMED_BY[kind]) if kind in NAMED_BY else "",
             "netname": one("netname"), "descr": one("descr") if net else "",
             "status": folded(one("status").replace("_", " ")) if net else "",
-            "org": folded(one("org")), "source": folded(one("source")),
+            "org": folded(one("org")), "source": source_of(parsed),
             "country": _list([folded(code).split(" ")[0] for code in codes]) if net else "",
-            "mnt_by": _list(items) if net else "",
+            "mnt_by": _list(items) if kind in ("net", "aut-num") else "", "contact": "\n".join(said.items),
         },
     )  # fmt: skip
 
@@ -197,13 +213,12 @@ def raw_of(batch: Batch, dictionary: bytes = b"") -> list[tuple[int, bytes]]:
 def compare(text: bytes, base: int = 0) -> None:
     """Assert that a chunk gives what the naive reader reads."""
     batch = read_chunk(text, base, b"")
-    objects = parse(text)
-    answers = [read(item, text) for item in objects]
-    kept = [item for item, row in zip(objects, answers, strict=True) if isinstance(row, Row)]
-    assert rows_of(batch) == [row for row in answers if isinstance(row, Row)]
+    answers = read_all(text)
+    kept = [item for item, row in answers if isinstance(row, Row)]
+    assert rows_of(batch) == [row for _, row in answers if isinstance(row, Row)]
     counted: dict[str, int] = {}
     refused: dict[str, int] = {}
-    for item, answer in zip(objects, answers, strict=True):
+    for item, answer in answers:
         if isinstance(answer, str):
             refused[answer] = refused.get(answer, 0) + 1
         else:
@@ -211,8 +226,8 @@ def compare(text: bytes, base: int = 0) -> None:
             counted[name] = counted.get(name, 0) + 1
     assert batch.classes == counted
     assert batch.reject_counts == refused
-    assert sum(counted.values()) + sum(refused.values()) == len(objects)
-    starts = [item.start for item, a in zip(objects, answers, strict=True) if isinstance(a, str)]
+    assert sum(counted.values()) + sum(refused.values()) == len(answers)
+    starts = [item.start for item, answer in answers if isinstance(answer, str)]
     assert {reject.offset - base for reject in batch.rejects} <= set(starts)
     for offset, _, sample in batch.rejects:
         assert sample
@@ -425,7 +440,7 @@ def test_what_is_no_date_counts_as_unknown(value: str) -> None:
 @given(dumps())
 def test_raw_texts_come_back_from_blocks_with_a_trained_dictionary(text: bytes) -> None:
     batch = read_chunk(text, 7, DICTIONARY)
-    kept = [item for item in parse(text) if isinstance(read(item, text), Row)]
+    kept = [item for item, row in read_all(text) if isinstance(row, Row)]
     assert raw_of(batch, DICTIONARY) == [(7 + a, text[a:b]) for a, b, _ in kept]
 
 

@@ -64,11 +64,33 @@ class Place(NamedTuple):
     kind: str
 
 
-def rows_of(index: Index, database: str) -> list[tuple[bytes, bytes]]:
-    """Return all keys and values of a database with sorted keys."""
+class SortedRow(NamedTuple):
+    """Hold a row of a database with sorted keys: where in the file its value lies, key, value."""
+
+    at: int
+    key: bytes
+    value: bytes
+
+
+def rows_of(index: Index, database: str) -> list[SortedRow]:
+    """Return all rows of a database with sorted keys.
+
+    Where they lie is asked of LMDB: pages that it no longer uses may hold copies.
+    """
     shared = index._store._map
-    with shared.environment.begin(db=shared.databases[database]) as transaction:
-        return [(bytes(key), bytes(value)) for key, value in transaction.cursor()]
+    meta = shared.get("meta")
+    assert meta is not None
+    begin = address_of(meta) - Path(index.path).read_bytes().index(meta)
+    with shared.environment.begin(db=shared.databases[database], buffers=True) as transaction:
+        return [
+            SortedRow(address_of(value) - begin, bytes(key), bytes(value))
+            for key, value in transaction.cursor()
+        ]
+
+
+def address_of(value: memoryview) -> int:
+    """Return where in memory a value lies."""
+    return int(np.frombuffer(value, np.uint8).ctypes.data)
 
 
 @pytest.fixture
@@ -98,8 +120,14 @@ def large_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"inetnum:        {first} - {first + rng.randrange(1, 63)}\n"
             f"netname:        NET-{word}-{k}\ndescr:          {word} of {k}\ncountry:        NL\n"
             f"org:            ORG-{k}-TEST\nmnt-by:         M{k // 3}-{word}\n"
-            "source:         RIPE\n"
+            + f"abuse-c:        AR{k}-TEST\n" * (k % 8 == 0)
+            + "source:         RIPE\n"
         )
+        if k % 8 == 0:
+            parts.append(
+                f"role:           Desk {k}\nnic-hdl:        AR{k}-TEST\n"
+                f"abuse-mailbox:  abuse@{word}.example\nsource:         RIPE\n"
+            )
         if k % 2 == 0:
             parts.append(f"mntner:         M{k // 3}-{word}\nsource:         RIPE\n")
         if k % 5 == 0:
@@ -124,6 +152,9 @@ def everything(index: Index) -> list[object]:
     nets = [index.net(row) for row in range(len(index))]
     orgs = sorted({net.org.handle for net in nets if net.org})
     maintainers = sorted({name for net in nets for name in net.mnt_by})
+    told = [item for address in ADDRESSES[-6:] for item in index.lookup(address).abuse]
+    mailboxes = sorted({item.mailbox for item in told if item.mailbox})
+    assert mailboxes
     return [
         [index.match(address) for address in ADDRESSES],
         index.match_many(ADDRESSES).tolist(),
@@ -134,6 +165,8 @@ def everything(index: Index) -> list[object]:
         [(net.to_dict(explain=True), net.raw) for net in nets],
         [(name, index.nets(org=name), [item.raw for item in index.objects(name)]) for name in orgs],
         [(name, index.nets(mnt_by=name)) for name in maintainers],
+        [item.to_dict() for item in told],
+        [(mailbox, index.nets(contact=mailbox)) for mailbox in mailboxes],
         [index.nets(netname=net.netname or "-", country="NL") for net in nets],
         index.nets(inside="240.0.0.0/8"),
         index.lookup(HANDLE).to_dict(explain=True),
@@ -344,8 +377,8 @@ def sorted_places(path: Path, rng: Random) -> list[Place]:
     with open_index(path) as index:
         for name in layout.SORTED:
             rows = rows_of(index, name)
-            for key, value in rng.sample(rows, min(4, len(rows))):
-                (begin,) = all_at(data, value)
+            for begin, key, value in rng.sample(rows, min(4, len(rows))):
+                assert data.startswith(value, begin)
                 places.append(Place(begin + rng.randrange(len(value)), frozenset([name]), "row"))
                 if data[begin - len(key) : begin] == key:
                     places.append(Place(begin - 1, frozenset([name]), "key"))
@@ -499,20 +532,28 @@ def test_a_look_up_in_a_damaged_database_raises_store_errors(
     path = Path(shutil.copyfile(large_path, tmp_path / "index"))
     data = path.read_bytes()
     with open_index(path) as index:
-        rows = [value for _, value in rows_of(index, name)]
+        places = [row.at for row in rows_of(index, name)]
         known = index.net(0)
+        mailbox = f"abuse@{known.descr[0].split()[0]}.example"
         texts = {"handles": known.mnt_by[0], "org": "ORG-0-TEST", "country": "NL"}
-        key = {"mnt_by": known.mnt_by[0], "netname": known.netname or ""}.get(name) or texts[name]
+        texts |= {"mnt_by": known.mnt_by[0], "netname": known.netname or "", "contact": mailbox}
+        key = texts[name]
         assert index._store.find(name, layout.sort_key(key))
+        if name != "handles":
+            assert 0 in index.nets(**{name: key})
     del index, known
     gc.collect()
     leaves = {at for at, flags, _ in pages(data) if flags == LEAF}
-    spoilt_pages = leaves & {data.index(value) // PAGE * PAGE for value in rows}
+    spoilt_pages = leaves & {at // PAGE * PAGE for at in places}
     assert spoilt_pages
     for at in spoilt_pages:
         flipped(path, at + 10, 1)  # A leaf no longer: LMDB says "wrong type".
-    with open_index(path) as spoilt, pytest.raises(StoreError):
-        spoilt._store.find(name, layout.sort_key(key))
+    with open_index(path) as spoilt:
+        with pytest.raises(StoreError):
+            spoilt._store.find(name, layout.sort_key(key))
+        if name != "handles":
+            with pytest.raises(StoreError):
+                spoilt.nets(**{name: key})
 
 
 def test_verify_of_an_intact_index_finds_nothing(index_path: Path, large_path: Path) -> None:
@@ -547,6 +588,7 @@ USES: dict[str, Callable[[Index], object]] = {
     "answers": lambda index: index.answers(HANDLE),
     "net": lambda index: index.net(0).key,
     "nets": lambda index: index.nets(org=HANDLE),
+    "nets of a contact": lambda index: index.nets(contact="example.net"),
     "nets inside": lambda index: index.nets(inside="240.0.0.0/8"),
     "object": lambda index: index.object(HANDLE),
     "object that is a net": lambda index: index.object("240.10.33.0/24"),
@@ -562,7 +604,17 @@ MEMBERS: dict[str, Callable[[Net], object]] = {
 }  # fmt: skip
 PARTS: dict[str, Callable[[Answer], object]] = {
     name: methodcaller("__getattribute__", name)
-    for name in ("chain", "registry", "holder", "user", "notes", "all", "more", "__bool__")
+    for name in (
+        "chain",
+        "registry",
+        "holder",
+        "user",
+        "abuse",
+        "notes",
+        "all",
+        "more",
+        "__bool__",
+    )
 }
 
 

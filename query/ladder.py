@@ -1,0 +1,247 @@
+"""Rank whom to tell about an address: overrides, the registries' rules, then a ladder of texts.
+
+What a registry's rule gives comes from the index (`contacts`). The ladder below it is for what
+registries do not publish as a contact: addresses in free text near a word like abuse, mail of the
+roles a net names, the origin AS. It is looked for when it is asked for, and only where the build
+has seen that there is something to find (`layout.TELLS`).
+
+Rules: `user.override`; `generic.` remarks, org-remarks, local-part, role-e-mail for each net from
+the last one up, then origin-as, guess. RFC 2142 has the mailbox names of the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from .contacts import LOW, MEDIUM, Contact, for_last, of_object
+from .layout import REGISTRIES, TELLS
+from .records import Net, Object, Org, chain_of
+from .rpsl import attributes, lines_of
+
+if TYPE_CHECKING:
+    from .desk import Csirt, Desk
+    from .model import Answer
+
+# Attributes that name people or roles of an object, of RPSL and of ARIN's bulk text.
+_PEOPLE: Final = (
+    "abuse-c", "tech-c", "admin-c", "abusehandle", "techhandle", "nochandle", "orgabusehandle",
+    "orgtechhandle", "orgnochandle",
+)  # fmt: skip
+_NOTES: Final = ("remarks", "descr", "comment")
+_MAIL: Final = ("e-mail", "mailbox")
+_MARK_OF_CHECK: Final = ("was validated on ", "is invalid")
+
+
+def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
+    """Return whom to tell, in order: the user's overrides, the registry's rules, then the ladder.
+
+    What the desk says not to bother is left out (`drop`) or comes last, with its mark and reason.
+    ``guess`` adds `abuse@` the domain of an organisation's mail (RFC 2142), which nobody
+    published.
+    """
+    desk = answer.desk
+    own = _own_results(answer)
+    found = [*_overrides(answer, desk, own), *own, *_ladder(answer)]
+    if guess:
+        found += _guesses(answer)
+    kept: list[Contact] = []
+    aside: list[Contact] = []
+    seen: set[str] = set()
+    for contact in found:
+        mailbox = contact.mailbox
+        orgs = _organisations(contact)
+        if mailbox is not None:
+            folded = mailbox.lower()
+            if folded in seen and contact.rule.startswith("generic."):
+                continue
+            verdict = None if contact.rule == "user.override" else desk.judge(mailbox, orgs)
+            if verdict is not None:
+                if verdict.mark == "drop":
+                    continue
+                contact.mark, contact.reason = verdict
+                if verdict.mark == "registry_contact":
+                    contact.confidence = LOW
+            seen.add(folded)
+        contact.form = desk.form(mailbox, orgs)
+        (aside if contact.mark == "registry_contact" else kept).append(contact)
+    return kept + aside
+
+
+def _organisations(contact: Contact) -> list[str]:
+    """Return the handle of the organisation of what a contact belongs to."""
+    org = contact.place.org if contact.place is not None else None
+    handle = org.handle if isinstance(org, Org) else org
+    return [handle] if handle else []
+
+
+def _own_results(answer: Answer) -> list[Contact]:
+    if answer.object is None:
+        return list(answer.abuse)
+    if isinstance(answer.object, Net):
+        return for_last(answer.tables, chain_of(answer.tables, answer.object.id)[::-1])
+    return of_object(answer.tables, answer.object)
+
+
+def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Contact]:
+    """Yield what the user's own table says of the range, its AS, organisations or mailboxes."""
+    if not desk.overrides:
+        return
+    orgs = {net.org.handle for net in answer.chain if net.org}
+    item = answer.object
+    systems = set(answer.origins)
+    if isinstance(item, Object):
+        org = item.key if item.kind == "organisation" else item.org
+        orgs |= {org} if org else set()
+        systems |= {int(item.key[2:])} if item.kind == "aut-num" else set()
+    mailboxes = [contact.mailbox for contact in own if contact.mailbox]
+    for entry in desk.overrides_for(answer.span, systems, orgs, mailboxes):
+        mailbox = entry.contact if "://" not in entry.contact else None
+        contact = Contact(answer.tables, None, mailbox, "user.override", refers=entry.match)
+        contact.url = None if mailbox else entry.contact
+        contact.reason = entry.note
+        yield contact
+
+
+def _ladder(answer: Answer) -> Iterator[Contact]:
+    """Yield what the texts of the nets say, from the last net up, then the origin AS's contact."""
+    tables = answer.tables
+    places: list[Net | Object]
+    places = [answer.object] if answer.object is not None else list(reversed(answer.chain))
+    for place in places:
+        values = tables.net_contact if isinstance(place, Net) else tables.object_contact
+        if values[place.id] & TELLS and getattr(place, "role", "") != "registry":
+            yield from _told(answer, place)
+    for system in answer.origins:
+        for item in answer.objects(f"AS{system}", "aut-num"):
+            for contact in of_object(tables, item):
+                contact.rule, contact.confidence = "generic.origin-as", MEDIUM
+                yield contact
+
+
+def _told(answer: Answer, place: Net | Object) -> Iterator[Contact]:
+    """Yield the addresses in the text of a net, and in those of the objects it refers to."""
+    from .mailboxes import addresses, near_abuse, role_like
+
+    tables = answer.tables
+    raw = place.raw
+
+    def say(found: Iterable[str], rule: str, refers: int | None = None) -> Iterator[Contact]:
+        confidence = LOW if rule == "role-e-mail" else MEDIUM
+        for mailbox in found:
+            yield Contact(
+                tables, place, mailbox, f"generic.{rule}", confidence, has=refers, refers=refers
+            )
+
+    yield from say(near_abuse(lines_of(raw, _NOTES)), "remarks")
+    pairs = attributes(raw)
+    for item in _related(answer, place, pairs):
+        lines = [
+            line for line in lines_of(item.raw, _NOTES)
+            if not any(mark in line for mark in _MARK_OF_CHECK)
+        ]  # fmt: skip
+        yield from say(near_abuse(lines), "org-remarks", item.id)
+    anywhere = (address for _, value in pairs if "@" in value for address in addresses(value))
+    yield from say(filter(role_like, anywhere), "local-part")
+    for item in _roles(answer, place, pairs):
+        wanted = _MAIL if item.registry in REGISTRIES else ("abuse-mailbox", *_MAIL)
+        values = [value for name, value in attributes(item.raw) if name in wanted]
+        yield from say((a for value in values for a in addresses(value)), "role-e-mail", item.id)
+
+
+def _related(answer: Answer, place: Net | Object, pairs: list[tuple[str, str]]) -> Iterator[Object]:
+    """Yield the organisation, roles, irts and maintainers of an object whose texts tell more."""
+    kinds = (
+        ("organisation", ("org", "orgid")), ("role", _PEOPLE), ("irt", ("mnt-irt",)),
+        ("mntner", ("mnt-by",)),
+    )  # fmt: skip
+    telling = answer.tables.object_contact
+    for kind, names in kinds:
+        for item in _named(answer, place, pairs, kind, names):
+            if telling[item.id] & TELLS:
+                yield item
+
+
+def _roles(answer: Answer, place: Net | Object, pairs: list[tuple[str, str]]) -> Iterator[Object]:
+    """Yield the roles, no persons, that an object names, then those its organisation names."""
+    yield from _named(answer, place, pairs, "role", _PEOPLE)
+    for org in _named(answer, place, pairs, "organisation", ("org", "orgid")):
+        if org.registry == "ARIN":
+            yield from _named(answer, place, attributes(org.raw), "role", _PEOPLE)
+
+
+def _named(
+    answer: Answer, place: Net | Object, pairs: list[tuple[str, str]], kind: str,
+    names: tuple[str, ...],
+) -> Iterator[Object]:  # fmt: skip
+    """Yield the objects of a class and of the same registry that some attributes name."""
+    handles = [
+        part.strip().upper() for name, value in pairs if name in names for part in value.split(",")
+    ]
+    for handle in dict.fromkeys(filter(None, handles)):
+        yield from answer.objects(handle, kind, place.registry)
+
+
+def _guesses(answer: Answer) -> Iterator[Contact]:
+    """Yield `abuse@` the domains of the organisations' mail, masked mail included."""
+    from .mailboxes import addresses, domain_of
+
+    places: list[Net | Object]
+    places = [answer.object] if answer.object is not None else list(reversed(answer.chain))
+    for place in places:
+        if getattr(place, "role", "") == "registry":
+            continue
+        pairs = attributes(place.raw)
+        texts = [value for _, value in pairs if "@" in value]
+        for org in _named(answer, place, pairs, "organisation", ("org", "orgid")):
+            texts += [value for _, value in attributes(org.raw) if "@" in value]
+        found = (a for text in texts for a in addresses(text.replace("***", "masked")))
+        for domain in dict.fromkeys(map(domain_of, found)):
+            yield Contact(answer.tables, place, f"abuse@{domain}", "generic.guess", LOW)
+
+
+# -- what else a handler asks -----------------------------------------------------------------
+
+
+class Independence(NamedTuple):
+    """Say whether user and holder are reached at different places.
+
+    ``independent`` is None where one of them has no mailbox; ``text`` says why.
+    """
+
+    independent: bool | None
+    text: str
+
+
+def independence(answer: Answer) -> Independence | None:
+    """Compare whom the registry's rule names for the last net and for the holder's net.
+
+    None without a user beside the holder.
+    """
+    from .mailboxes import domain_of
+
+    chain = answer.chain
+    if answer.user is None or answer.holder is None:
+        return None
+    place = next(k for k in reversed(range(len(chain))) if chain[k].role == "holder")
+    own = for_last(answer.tables, chain)
+    theirs = [c.mailbox for c in for_last(answer.tables, chain[: place + 1]) if c.mailbox]
+    mine = [c.mailbox for c in own if c.mailbox]
+    if own and own[0].inherited:
+        return Independence(False, f"the user has no contact of its own: it is {own[0].level}'s")
+    if not mine or not theirs:
+        who = "the user" if not mine else "the holder"
+        return Independence(None, f"{who} has no mailbox by the registry's rule")
+    same = [m for m in mine if m.lower() in {t.lower() for t in theirs}]
+    if same:
+        return Independence(False, f"user and holder are both reached at {same[0]}")
+    domains = {domain_of(m) for m in mine} & {domain_of(t) for t in theirs}
+    if domains:
+        return Independence(False, f"user and holder are both reached at {min(domains)}")
+    return Independence(True, "user and holder are reached at different domains")
+
+
+def csirts(answer: Answer) -> list[Csirt]:
+    """Return the desk's CSIRTs of the countries of the nets, the last net's first."""
+    countries = [code for net in reversed(answer.chain) for code in net.country]
+    return answer.desk.csirts(dict.fromkeys(countries))
