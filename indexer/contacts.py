@@ -99,7 +99,6 @@ def resolve(
     results = Results()
     nets = np.zeros(len(net_rows), np.uint32)
     others = np.zeros(len(objects), np.uint32)
-    tells = np.uint32(layout.TELLS)
     for number, registry in enumerate(rows.registries):
         resolver = Resolver(rows, objects, org_object, registry, results)
         mine = np.flatnonzero(rows.registry[net_rows] == number)
@@ -121,8 +120,8 @@ def resolve(
             nothing = np.zeros(len(systems), bool)
             others[systems] |= _phase(resolver, steps, objects, systems, others, nothing)
             resolver.add_organisations(steps, number, others)
-        nets[mine] |= resolver.telling(net_rows[mine]) * tells
-        others[systems] |= resolver.telling(objects[systems]) * tells
-    others |= ((rows.flags[objects] & SAYS) > 0) * tells
+        nets[mine] |= resolver.telling(net_rows[mine])
+        others[systems] |= resolver.telling(objects[systems])
+    others |= ((rows.flags[objects] & SAYS) > 0) * np.uint32(layout.TELLS)
     tables = results.tables() | {"net.contact": nets, "object.contact": others}
     return Contacts(tables, results.texts(), results.named())

@@ -60,20 +60,22 @@ _PRIVATE = np.isin(
     [CODE[name] for name in ("notify", "mnt-nfy", "upd-to", "ref-nfy", "irt-nfy", "e-mail",
                              "changed")],
 )  # fmt: skip
-_FREE_TEXT = np.isin(np.arange(len(ATTRIBUTES)), [0, CODE["descr"], CODE["comment"]])
 _NO_TEXT = np.isin(np.arange(len(ATTRIBUTES)), [CODE["abuse-mailbox"], CODE["mailbox"]])
 _ROLE_PARTS: Final = [
     (np.uint64(int.from_bytes(part, "little")), np.uint64((1 << 8 * len(part)) - 1))
     for part in (b"abuse", b"security", b"csirt", b"cert", b"noc")
 ]
 _LOWER = np.uint64(0x2020202020202020)
+_DUMMY: Final = b"unread@ripe.net"  # what the RIPE NCC's public dump has for mail
 _VALUE: Final = 16  # where values begin in the dumps of the RIPE NCC
 _FOUR = np.uint64(0xFFFFFFFF)
 _REMARKS = np.uint64(int.from_bytes(b"remarks:", "little"))
 _RIPE = np.uint64(int.from_bytes(b"RIPE", "little"))
 _HANDLE = re.compile(rb"\b[A-Z0-9]+-ARIN\b")
-_MARK = re.compile(r"(\S+@\S+)\s+(?:was validated on (\d{4}-\d\d-\d\d)|is invalid)", re.IGNORECASE)
-
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# `bytes.lower` leaves wide capitals alone.
+_HINTS: Final = (*CONTACT_HINTS, "\uff21".encode(), "\uff34".encode())
+_LONGEST: Final = 330  # bytes of a mail address, and a bracket or two
 
 _UNREAD: Final = ("comment", "notify", "mnt-nfy", "upd-to", "ref-nfy", "irt-nfy")
 _MARKS: Final = (b"was validated on ", b"is invalid")
@@ -83,7 +85,11 @@ def dummified(scanned: Scan) -> bool:
     """Say whether a chunk is of the RIPE NCC's public dump, which has dummies for people."""
     source = scanned.line_start[scanned.line_key == CODE["source"]] + _VALUE
     of_ripe = (words_of(scanned.text)[source] & _FOUR) == _RIPE
-    return bool(of_ripe.all()) and b"DUMY-RIPE" in scanned.text[: 1 << 16].tobytes()
+    return (
+        len(source) > 0
+        and bool(of_ripe.all())
+        and b"DUMY-RIPE" in scanned.text[: 1 << 16].tobytes()
+    )
 
 
 def unread_attributes(public: bool) -> tuple[str, ...]:
@@ -124,6 +130,8 @@ def _items(values: Values, kind: NDArray[np.int8]) -> tuple[Ints, Ints, list[byt
 def _item(letter: bytes, value: bytes) -> bytes:
     """Return the lines of one value."""
     if letter in (MAIL, WEAK):
+        if value == _DUMMY:
+            return b""
         found = addresses(decode(value))
         if found or letter == WEAK:
             return b"\n".join(letter + b":" + address.encode() for address in found)
@@ -151,8 +159,9 @@ def address_lines(scanned: Scan, sources: Column, descr: Column, public: bool) -
         value = text[scanned.line_start[k] : scanned.line_end[k]].tobytes()
         value = value[1:] if scanned.continues[k] else value.partition(b":")[2]
         marked[k] |= bool(addresses(decode(value)))
-    if _rows_of(sources, b"APNIC").any():
-        lines = np.flatnonzero(marked)
+    of_apnic = _rows_of(sources, b"APNIC")
+    if of_apnic.any():
+        lines = np.flatnonzero(marked & of_apnic[scanned.line_object])
         marked[lines[_holding(scanned, lines, _MARKS)]] = False
     return marked
 
@@ -164,7 +173,7 @@ def _disguised(scanned: Scan, descr: Column, public: bool) -> Ints:
     start = scanned.line_start[other]
     # The RIPE NCC's own remarks, a third of its dump, begin with stars.
     remarks = (words_of(text)[start] | _LOWER) == _REMARKS
-    remarks &= text[start + _VALUE] != 42
+    remarks &= (text[start + _VALUE] != 42) | (not public)
     described = np.flatnonzero(key == CODE["descr"])
     again = np.ones(len(described), bool)
     row = scanned.line_object[described]
@@ -174,11 +183,11 @@ def _disguised(scanned: Scan, descr: Column, public: bool) -> Ints:
         other[remarks], np.flatnonzero((key == CODE["comment"]) | scanned.continues),
         described[(again & (not public)) | (descr.codes[row] < 0)],
     ])  # fmt: skip
-    found = lines[_holding(scanned, lines, CONTACT_HINTS, lower=True)]
+    found = lines[_holding(scanned, lines, _HINTS, lower=True)]
     # First lines of descr, the bulk of all text, are looked at in their distinct texts.
     ends = np.cumsum(descr.lengths.astype(np.int64))
     hit = np.zeros(len(ends) + 1, bool)
-    hit[np.searchsorted(ends, _with_any(descr.text.lower(), CONTACT_HINTS), "right")] = True
+    hit[np.searchsorted(ends, _with_any(descr.text.lower(), _HINTS), "right")] = True
     first = described[~again]
     hit[-1] = False
     return np.concatenate([found, first[hit[descr.codes[scanned.line_object[first]]]]])
@@ -255,11 +264,16 @@ def _marks(scanned: Scan, kind: NDArray[np.int8], sources: Column) -> Iterator[t
     lines = np.flatnonzero(checked[scanned.line_object] & (scanned.line_key == 0))
     for line in lines[_holding(scanned, lines, _MARKS)].tolist():
         value = scanned.text[scanned.line_start[line] : scanned.line_end[line]].tobytes()
-        found = _MARK.search(decode(value))
-        for address in addresses(found[1]) if found else ():
-            day = found[2] if found else None
-            text = f"v:{day} {address}" if day else f"x:{address}"
-            yield int(scanned.line_object[line]), text.encode()
+        for mark in _MARKS:
+            for place in _places(value, mark):
+                # The word before the mark is the mailbox, if it is one.
+                word = value[max(0, place - _LONGEST) : place].rsplit(None, 1)[-1:]
+                behind = decode(value[place + len(mark) :][:10])
+                day = behind if _DAY.fullmatch(behind) else ""
+                for address in addresses(decode(word[0])) if word else ():
+                    if day or mark == _MARKS[1]:
+                        text = f"v:{day} {address}" if mark == _MARKS[0] else f"x:{address}"
+                        yield int(scanned.line_object[line]), text.encode()
 
 
 def _rows_of(sources: Column, *names: bytes) -> Flags:
@@ -275,7 +289,7 @@ def _said(
     of_afrinic = _rows_of(sources, b"AFRINIC") & np.isin(kind, _RESOURCES)
     if of_arin.any():
         lines = np.flatnonzero(scanned.line_key == CODE["comment"])
-        telling = lines[marked[lines] | _holding(scanned, lines, (b"-ARIN",))]
+        telling = lines[marked[lines] | _holding(scanned, lines, (b"-arin",), lower=True)]
         yield from _each(scanned, scanned.line_object[telling], of_arin, _commented)
     if of_afrinic.any():
         yield from _each(scanned, scanned.line_object[np.flatnonzero(marked)], of_afrinic, _noted)

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rirdex.query import layout
-from rirdex.query.layout import BAD_MAILBOX, DANGLING, RESULT_BITS, UNLOADED
+from rirdex.query.layout import (
+    BAD_MAILBOX,
+    DANGLING,
+    OTHERS_TELL,
+    RESULT_BITS,
+    TELLS,
+    UNLOADED,
+)
 
 from .batch import SAYS
 from .references import (
@@ -136,10 +143,10 @@ class Resolver:
                         items, flags = step(at)
                         values[number] |= self._results.code(items) | flags
 
-    def telling(self, which: Ints) -> NDArray[np.bool_]:
-        """Mark the rows whose text, or that of what they refer to, may name more contacts."""
+    def telling(self, which: Ints) -> NDArray[np.uint32]:
+        """Return bits for rows whose text, or that of what they refer to, may tell more."""
         rows = self._rows
-        found = (rows.flags[which] & SAYS) > 0
+        others = np.zeros(len(which), bool)
         for column, tells in (
             ("contact", lambda code: self._people_tell(self.parsed(code))),
             ("org", self._organisation_tells),
@@ -149,8 +156,9 @@ class Resolver:
             table = np.zeros(len(rows.words[column]), bool)
             for code in np.flatnonzero(np.bincount(codes)).tolist():
                 table[code] = bool(code) and tells(code)
-            found |= table[codes]
-        return found
+            others |= table[codes]
+        own = (rows.flags[which] & SAYS) > 0
+        return own * np.uint32(TELLS) | others * np.uint32(OTHERS_TELL)
 
     def _says(self, names: Sequence[bytes], classes: Sequence[int]) -> bool:
         """Say whether the free text of an object with one of these names may hold an address."""

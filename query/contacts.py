@@ -127,14 +127,19 @@ def for_last(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
 
 
 def _supplier(tables: Tables, chain: Sequence[Net], code: int) -> Net | None:
-    """Return the net whose own result this is: of a chain the last that contains the last net."""
+    """Return the net of a chain whose own result this is.
+
+    The climb goes from each net to the next one that contains all of it: of nets that cross, one
+    is passed over.
+    """
     values = tables.net_contact
     first, last = chain[-1].bounds
     for net in reversed(chain):
-        if values[net.id] & (RESULT_BITS | INHERITED) == code:
-            low, high = net.bounds
-            if low <= first and last <= high:
+        low, high = net.bounds
+        if low <= first and last <= high:
+            if values[net.id] & (RESULT_BITS | INHERITED) == code:
                 return net
+            first, last = low, high
     return None
 
 

@@ -6,8 +6,9 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from . import layout
-from .addresses import Span
+from .addresses import Network, Span, shown, span
 from .cover import reaching
+from .errors import AddressError
 from .records import Net
 
 if TYPE_CHECKING:
@@ -44,6 +45,19 @@ def containing(tables: Tables, bounds: Span) -> list[Net]:
     nets = [Net(tables, row, row) for row in found]
     nets = [net for net in nets if net.bounds[0] <= bounds.first and net.bounds[1] >= bounds.last]
     return sorted(nets, key=lambda net: (net.bounds[0] - net.bounds[1], net.id))
+
+
+def near(tables: Tables, bounds: Span) -> list[int]:
+    """Return the ids of the nets around a range and of those inside."""
+    return [net.id for net in containing(tables, bounds)] + inside_of(tables, bounds)
+
+
+def ranged(query: str | Network) -> Span:
+    """Return the range that a text or object names. Raises `AddressError`."""
+    bounds = span(query)
+    if bounds is None:
+        raise AddressError(f"{shown(query)} is no address, prefix or range")
+    return bounds
 
 
 def reached_at(tables: Tables, contact: str) -> list[int]:

@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from . import layout
-from .addresses import PAIR, PARTS, WORD, Address, Network, Span, as_number, pack, shown, span
+from .addresses import PAIR, PARTS, WORD, Address, Network, Span, as_number, pack, span
 from .errors import AddressError, StoreError
-from .finding import containing, inside_of, reached_at
+from .finding import containing, inside_of, near, ranged, reached_at
 from .layout import BUCKETS, DEEP, ROOM, ROOM_BITS, WIDE
 from .model import Answer, HandleAnswer
 from .place import default_path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .desk import Desk
+    from .ladder import Memory
 
 Query = Address | Network
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -55,8 +56,8 @@ class Index:
     def __init__(self, path: str | PathLike[str], desk: str | PathLike[str] | None = None) -> None:
         self._store = Store(path)
         self._tables = Tables(self._store)
-        self._desk_folder = None if desk is None else os.fspath(desk)
-        self._desk: Desk | None = None
+        self._desk = None if desk is None else os.fspath(desk)
+        self._memory: Memory | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +76,7 @@ class Index:
         self._tables.release()
 
     def __reduce__(self) -> tuple[Any, tuple[str, str, str | None]]:
-        return _reopened, (os.path.abspath(self.path), self.build_id, self._desk_folder)
+        return _reopened, (os.path.abspath(self.path), self.build_id, self._desk)
 
     def __len__(self) -> int:
         """Return how many nets the index holds."""
@@ -100,13 +101,18 @@ class Index:
         return self._store.meta
 
     @property
-    def desk(self) -> Desk:
-        """Return the user's own files, read when they are first asked for. Raises `DeskError`."""
-        if self._desk is None:
-            from .desk import load_desk
+    def memory(self) -> Memory:
+        """Return what `ladder` keeps for the answers of this index. Raises `DeskError`."""
+        if self._memory is None:
+            from .ladder import Memory
 
-            self._desk = load_desk(self._desk_folder)
-        return self._desk
+            self._memory = Memory(self._desk)
+        return self._memory
+
+    @property
+    def desk(self) -> Desk:
+        """Return the user's own files. Raises `DeskError`."""
+        return self.memory.desk
 
     # -- one address --------------------------------------------------------------------------
 
@@ -236,11 +242,7 @@ class Index:
         """
         rows = self.nets(contact=contact)
         if within is not None:
-            bounds = span(within)
-            if bounds is None:
-                raise AddressError(f"{shown(within)} is no address, prefix or range")
-            near = {net.id for net in self.containing(bounds)}
-            rows = sorted(near.union(inside_of(self._tables, bounds)).intersection(rows))
+            rows = sorted(set(rows).intersection(near(self._tables, ranged(within))))
         return HandleAnswer(self, self._tables, contact, "contact", None, lambda: rows)
 
     def lookup_many(self, addresses: Iterable[Query]) -> Iterator[Answer]:
@@ -330,9 +332,7 @@ class Index:
         if contact is not None:
             found.append(reached_at(self._tables, contact))
         if inside is not None:
-            bounds = inside if isinstance(inside, Span) else span(inside)
-            if bounds is None:
-                raise AddressError(f"{shown(inside)} is no address, prefix or range")
+            bounds = inside if isinstance(inside, Span) else ranged(inside)
             found.append(inside_of(self._tables, bounds))
         if not found:
             return list(range(self._tables.nets))

@@ -11,16 +11,17 @@ the last one up, then origin-as, guess. RFC 2142 has the mailbox names of the la
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .contacts import LOW, MEDIUM, Contact, for_last, of_object
-from .layout import REGISTRIES, TELLS
-from .records import Net, Object, Org, chain_of
-from .rpsl import attributes, lines_of
+from .layout import OTHERS_TELL, REGISTRIES, TELLS
+from .records import Net, Object, chain_of
+from .rpsl import attributes, decode, lines_of
 
 if TYPE_CHECKING:
-    from .desk import Csirt, Desk
+    from .desk import Csirt, Desk, Form, Verdict
     from .model import Answer
 
 # Attributes that name people or roles of an object, of RPSL and of ARIN's bulk text.
@@ -31,6 +32,28 @@ _PEOPLE: Final = (
 _NOTES: Final = ("remarks", "descr", "comment")
 _MAIL: Final = ("e-mail", "mailbox")
 _MARK_OF_CHECK: Final = ("was validated on ", "is invalid")
+_MORE: Final = TELLS | OTHERS_TELL
+_REMEMBERED: Final = 1 << 16
+_IS_NOTE: Final = re.compile(rb"(?:remarks|descr|comment):|[ \t+]", re.IGNORECASE).match
+_NAME: Final = re.compile(rb"[ \t+]|[^:]*:")
+Judged = tuple["Verdict | None", "Form | None"]
+Saying = tuple[str, str, int | None]
+
+
+class Memory:
+    """Keep what was found for one index: the desk, what it says, what the texts of objects say.
+
+    Of mailboxes at an organisation and of objects at most `_REMEMBERED` each.
+    """
+
+    __slots__ = ("desk", "judged", "told")
+
+    def __init__(self, folder: str | None) -> None:
+        from .desk import load_desk
+
+        self.desk = load_desk(folder)
+        self.judged: dict[tuple[str | None, str | None], Judged] = {}
+        self.told: dict[tuple[type, int], list[Saying]] = {}
 
 
 def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
@@ -42,37 +65,48 @@ def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
     """
     desk = answer.desk
     own = _own_results(answer)
-    found = [*_overrides(answer, desk, own), *own, *_ladder(answer)]
+    found = (
+        [*_overrides(answer, desk, own), *own, *_ladder(answer)]
+        if (desk.overrides or answer.object or _tells(answer))
+        else own
+    )
     if guess:
         found += _guesses(answer)
     kept: list[Contact] = []
     aside: list[Contact] = []
     seen: set[str] = set()
+    judged = answer.memory.judged
     for contact in found:
-        mailbox = contact.mailbox
-        orgs = _organisations(contact)
+        place = contact.place
+        handle = place.org_handle if place is not None else None
+        mailbox = contact.mailbox and contact.mailbox.lower()
+        if mailbox in seen and contact.rule.startswith("generic."):
+            continue
+        known = judged.get((mailbox, handle))
+        if known is None:
+            known = _judged(answer.memory, mailbox, handle)
+        verdict, contact.form = known
         if mailbox is not None:
-            folded = mailbox.lower()
-            if folded in seen and contact.rule.startswith("generic."):
-                continue
-            verdict = None if contact.rule == "user.override" else desk.judge(mailbox, orgs)
-            if verdict is not None:
+            seen.add(mailbox)
+            if verdict is not None and contact.rule != "user.override":
                 if verdict.mark == "drop":
                     continue
                 contact.mark, contact.reason = verdict
                 if verdict.mark == "registry_contact":
                     contact.confidence = LOW
-            seen.add(folded)
-        contact.form = desk.form(mailbox, orgs)
         (aside if contact.mark == "registry_contact" else kept).append(contact)
     return kept + aside
 
 
-def _organisations(contact: Contact) -> list[str]:
-    """Return the handle of the organisation of what a contact belongs to."""
-    org = contact.place.org if contact.place is not None else None
-    handle = org.handle if isinstance(org, Org) else org
-    return [handle] if handle else []
+def _judged(memory: Memory, mailbox: str | None, handle: str | None) -> Judged:
+    """Return what the desk says of a mailbox and an organisation, and keep it for later answers."""
+    orgs = (handle,) if handle else ()
+    if len(memory.judged) >= _REMEMBERED:
+        memory.judged.clear()
+    desk = memory.desk
+    verdict = desk.judge(mailbox, orgs) if mailbox else None
+    memory.judged[mailbox, handle] = found = (verdict, desk.form(mailbox, orgs))
+    return found
 
 
 def _own_results(answer: Answer) -> list[Contact]:
@@ -87,12 +121,11 @@ def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Conta
     """Yield what the user's own table says of the range, its AS, organisations or mailboxes."""
     if not desk.overrides:
         return
-    orgs = {net.org.handle for net in answer.chain if net.org}
     item = answer.object
+    places = [*answer.chain, *([item] if item is not None else [])]
+    orgs = {handle for place in places if (handle := place.org_handle)}
     systems = set(answer.origins)
     if isinstance(item, Object):
-        org = item.key if item.kind == "organisation" else item.org
-        orgs |= {org} if org else set()
         systems |= {int(item.key[2:])} if item.kind == "aut-num" else set()
     mailboxes = [contact.mailbox for contact in own if contact.mailbox]
     for entry in desk.overrides_for(answer.span, systems, orgs, mailboxes):
@@ -103,6 +136,12 @@ def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Conta
         yield contact
 
 
+def _tells(answer: Answer) -> bool:
+    """Say whether the build has seen more than results in the texts of a chain."""
+    values = answer.tables.net_contact
+    return bool(answer.origins) or any(values[net.id] & _MORE for net in answer.chain)
+
+
 def _ladder(answer: Answer) -> Iterator[Contact]:
     """Yield what the texts of the nets say, from the last net up, then the origin AS's contact."""
     tables = answer.tables
@@ -110,8 +149,9 @@ def _ladder(answer: Answer) -> Iterator[Contact]:
     places = [answer.object] if answer.object is not None else list(reversed(answer.chain))
     for place in places:
         values = tables.net_contact if isinstance(place, Net) else tables.object_contact
-        if values[place.id] & TELLS and getattr(place, "role", "") != "registry":
-            yield from _told(answer, place)
+        flags = values[place.id] & _MORE
+        if flags and getattr(place, "role", "") != "registry":
+            yield from _told(answer, place, flags)
     for system in answer.origins:
         for item in answer.objects(f"AS{system}", "aut-num"):
             for contact in of_object(tables, item):
@@ -119,34 +159,45 @@ def _ladder(answer: Answer) -> Iterator[Contact]:
                 yield contact
 
 
-def _told(answer: Answer, place: Net | Object) -> Iterator[Contact]:
+def _told(answer: Answer, place: Net | Object, flags: int) -> Iterator[Contact]:
     """Yield the addresses in the text of a net, and in those of the objects it refers to."""
+    told = answer.memory.told
+    key = (type(place), place.id)
+    sayings = told.get(key)
+    if sayings is None:
+        if len(told) >= _REMEMBERED:
+            told.clear()
+        sayings = told[key] = [*_sayings(answer, place, flags)]
+    for mailbox, rule, refers in sayings:
+        confidence = LOW if rule == "generic.role-e-mail" else MEDIUM
+        yield Contact(answer.tables, place, mailbox, rule, confidence, has=refers, refers=refers)
+
+
+def _sayings(answer: Answer, place: Net | Object, flags: int) -> Iterator[Saying]:
+    """Yield mailbox, rule and the object whose text has it, None for the place itself."""
     from .mailboxes import addresses, near_abuse, role_like
 
-    tables = answer.tables
     raw = place.raw
-
-    def say(found: Iterable[str], rule: str, refers: int | None = None) -> Iterator[Contact]:
-        confidence = LOW if rule == "role-e-mail" else MEDIUM
-        for mailbox in found:
-            yield Contact(
-                tables, place, mailbox, f"generic.{rule}", confidence, has=refers, refers=refers
-            )
-
-    yield from say(near_abuse(lines_of(raw, _NOTES)), "remarks")
-    pairs = attributes(raw)
+    with_at = [line for line in raw.split(b"\n") if b"@" in line] if flags & TELLS else []
+    if flags & TELLS and (not with_at or any(map(_IS_NOTE, with_at))):
+        for mailbox in near_abuse(lines_of(raw, _NOTES)):
+            yield mailbox, "generic.remarks", None
+    pairs = attributes(raw) if flags & OTHERS_TELL else []
     for item in _related(answer, place, pairs):
-        lines = [
-            line for line in lines_of(item.raw, _NOTES)
-            if not any(mark in line for mark in _MARK_OF_CHECK)
-        ]  # fmt: skip
-        yield from say(near_abuse(lines), "org-remarks", item.id)
-    anywhere = (address for _, value in pairs if "@" in value for address in addresses(value))
-    yield from say(filter(role_like, anywhere), "local-part")
+        lines = lines_of(item.raw, _NOTES)
+        lines = [line for line in lines if not any(mark in line for mark in _MARK_OF_CHECK)]
+        for mailbox in near_abuse(lines):
+            yield mailbox, "generic.org-remarks", item.id
+    for line in with_at:
+        for mailbox in addresses(decode(_NAME.sub(b"", line, 1)).strip()):
+            if role_like(mailbox):
+                yield mailbox, "generic.local-part", None
     for item in _roles(answer, place, pairs):
         wanted = _MAIL if item.registry in REGISTRIES else ("abuse-mailbox", *_MAIL)
-        values = [value for name, value in attributes(item.raw) if name in wanted]
-        yield from say((a for value in values for a in addresses(value)), "role-e-mail", item.id)
+        for name, value in attributes(item.raw):
+            if name in wanted:
+                for mailbox in addresses(value):
+                    yield mailbox, "generic.role-e-mail", item.id
 
 
 def _related(answer: Answer, place: Net | Object, pairs: list[tuple[str, str]]) -> Iterator[Object]:
@@ -166,8 +217,7 @@ def _roles(answer: Answer, place: Net | Object, pairs: list[tuple[str, str]]) ->
     """Yield the roles, no persons, that an object names, then those its organisation names."""
     yield from _named(answer, place, pairs, "role", _PEOPLE)
     for org in _named(answer, place, pairs, "organisation", ("org", "orgid")):
-        if org.registry == "ARIN":
-            yield from _named(answer, place, attributes(org.raw), "role", _PEOPLE)
+        yield from _named(answer, place, attributes(org.raw), "role", _PEOPLE)
 
 
 def _named(

@@ -161,9 +161,10 @@ STATUS_SHIFT: Final = 5
 STATUSES: Final = ("unknown", "valid", "invalid")
 MORE_ITEMS: Final = 0x80  # the next row belongs to the same result
 # Bits of net.contact and object.contact.
-RESULT_BITS: Final = (1 << 27) - 1
+RESULT_BITS: Final = (1 << 26) - 1
 INHERITED: Final = 1 << 31  # the result is that of the next net above that has one of its own
-TELLS: Final = 1 << 30  # the object's free text may hold a mail address
+TELLS: Final = 1 << 30  # the object's text may hold a mail address that no rule reads
+OTHERS_TELL: Final = 1 << 26  # or that of an object it refers to
 DANGLING: Final = 1 << 29  # a reference leads to no object though its class is held
 BAD_MAILBOX: Final = 1 << 28  # a reference leads to a mailbox that holds no address
 UNLOADED: Final = 1 << 27  # a reference leads into a class that no source holds

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .authority import Authority
     from .desk import Desk
     from .index import Index
-    from .ladder import Independence
+    from .ladder import Independence, Memory
     from .store import Tables
 
 SCHEMA_VERSION = 1
@@ -149,6 +149,11 @@ class Answer:
     def desk(self) -> Desk:
         """Return the user's own files: overrides, whom not to bother, forms, CSIRTs."""
         return self._index.desk
+
+    @property
+    def memory(self) -> Memory:
+        """Return what `ladder` keeps for the answers of an index."""
+        return self._index.memory
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -75,8 +75,16 @@ def _block(tables: Tables, block: int) -> bytes:
 def _packed(tables: Tables, start: int, end: int) -> bytes:
     """Return bytes of the compressed blocks, which go on from one part to the next."""
     part, place = divmod(start, layout.PART)
-    piece = bytes(tables.store.raw(f"raw.{part}")[place : place + end - start])
+    piece = bytes(_part(tables, part)[place : place + end - start])
     if len(piece) < end - start:
         rest = end - start - len(piece)
-        piece += bytes(tables.store.raw(f"raw.{part + 1}")[:rest])
+        piece += bytes(_part(tables, part + 1)[:rest])
     return piece
+
+
+def _part(tables: Tables, part: int) -> memoryview:
+    """Return a part of the blocks; LMDB is asked once, since that touches every page of it."""
+    found = tables.parts.get(part)
+    if found is None:
+        found = tables.parts[part] = tables.store.raw(f"raw.{part}")
+    return found

@@ -151,6 +151,11 @@ class Net:
         return Org(handle, text_at(tables, "name", tables.object_name[row]) if row >= 0 else None)
 
     @property
+    def org_handle(self) -> str | None:
+        """Return the handle of the organisation the net refers to."""
+        return text_at(self._tables, "org", self._tables.net_org[self._id])
+
+    @property
     def mnt_by(self) -> tuple[str, ...]:
         """Return the maintainers of the object."""
         return list_at(self._tables, "mnt_by", self._tables.net_mnt_by[self._id])
@@ -296,6 +301,11 @@ class Object:
     def org(self) -> str | None:
         """Return the handle of the organisation the object refers to."""
         return text_at(self._tables, "org", self._tables.object_org[self._id])
+
+    @property
+    def org_handle(self) -> str | None:
+        """Return the handle of the organisation the object is or refers to."""
+        return self.key if self.kind == "organisation" else self.org
 
     @property
     def abuse(self) -> tuple[Contact, ...]:

@@ -232,8 +232,8 @@ class Tables:
     """
 
     __slots__ = (
-        "__weakref__", "blocks", "large4", "levels4", "nets", "nets4", "segments6", "shift4",
-        "store", *_TABLE_OF,
+        "__weakref__", "blocks", "large4", "levels4", "nets", "nets4", "parts", "segments6",
+        "shift4", "store", *_TABLE_OF,
     )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
@@ -257,6 +257,7 @@ class Tables:
 
     def release(self) -> None:
         """Forget all tables, so that reading them asks the store, which fails once it is closed."""
+        self.parts: dict[int, memoryview] = {}
         for name in _TABLE_OF:
             setattr(self, name, Unread(self, name))
 

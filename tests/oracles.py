@@ -103,13 +103,6 @@ class Said(NamedTuple):
     rs_lower: bool
 
 
-class Chunk(NamedTuple):
-    """Hold what of a whole chunk decides over every object in it."""
-
-    dummies: bool  # the attributes that name people are not read
-    apnic: bool  # lines that look like APNIC's marks hold no address to write to
-
-
 def lines_in(text: bytes) -> list[Line]:
     """Return the lines of one object that are no comments."""
     found: list[Line] = []
@@ -131,28 +124,28 @@ def source_of(item: Parsed) -> str:
     return folded(decode(next(values, b"")))
 
 
-def chunk_of(text: bytes, objects: Iterable[Parsed]) -> Chunk:
-    """Return what of a chunk decides over its objects."""
+def dummified(text: bytes) -> bool:
+    """Say whether a chunk is of the RIPE NCC's public dump: who is named in it is not read."""
     # Where the RIPE NCC's dumps have the value.
     places = [at for at in _line_starts(text) if text[at : at + 7].lower() == b"source:"]
-    ripe = all(text[at + 16 : at + 20] == b"RIPE" for at in places)
-    kept = [item for item in objects if item.attributes[0][0] in (*CLASSES, *OF_ARIN)]
-    return Chunk(ripe and b"DUMY-RIPE" in text, any(source_of(item) == "APNIC" for item in kept))
+    ripe = bool(places) and all(text[at + 16 : at + 20] == b"RIPE" for at in places)
+    return ripe and b"DUMY-RIPE" in text
 
 
 def _line_starts(text: bytes) -> list[int]:
     return [0, *(at + 1 for at, byte in enumerate(text) if byte == 10)]
 
 
-def said_by(item: Parsed, text: bytes, chunk: Chunk) -> Said:
+def said_by(item: Parsed, text: bytes, dummies: bool) -> Said:
     """Return what an object in a text says of contacts."""
     lead = item.attributes[0][0]
     lines = lines_in(text[item.start : item.end])
-    telling = _telling(lines, lead in (b"inetnum", b"inet6num"), chunk)
+    of_apnic = source_of(item) == "APNIC"
+    telling = _telling(lines, lead in (b"inetnum", b"inet6num"), dummies, of_apnic)
     items = [
         made
         for name, value in item.attributes
-        if value and not (chunk.dummies and name in (b"tech-c", b"admin-c", b"e-mail"))
+        if value and not (dummies and name in (b"tech-c", b"admin-c", b"e-mail"))
         if lead in RESOURCES or name not in PEOPLE
         for made in _items(name, decode(value))
     ]
@@ -186,18 +179,16 @@ def _items(name: bytes, value: str) -> list[str]:
 
 
 def _marks(line: Line) -> list[str]:
-    """Return what the first mark of validation in a line says."""
+    """Return what the marks of validation in a line say, valid ones first."""
     words = decode(line.whole).split()
+    valid, invalid = [], []
     for k, word in enumerate(words):
-        if "@" not in word[1:-1]:
-            continue
         if words[k + 1 : k + 4] == ["was", "validated", "on"]:
             day = re.match(r"\d{4}-\d\d-\d\d", "".join(words[k + 4 : k + 5]))
-            if day:
-                return [f"v:{day[0]} {mail}" for mail in addresses(word)]
+            valid += [f"v:{day[0]} {mail}" for mail in addresses(word)] if day else []
         if words[k + 1 : k + 2] == ["is"] and "".join(words[k + 2 : k + 3]).startswith("invalid"):
-            return [f"x:{mail}" for mail in addresses(word)]
-    return []
+            invalid += [f"x:{mail}" for mail in addresses(word)]
+    return valid + invalid
 
 
 def _commented(lines: list[str]) -> Iterable[str]:
@@ -211,19 +202,19 @@ def _commented(lines: list[str]) -> Iterable[str]:
     return dict.fromkeys(found)
 
 
-def _telling(lines: list[Line], net: bool, chunk: Chunk) -> list[Line]:
+def _telling(lines: list[Line], net: bool, dummies: bool, of_apnic: bool) -> list[Line]:
     """Return the lines that may hold an address: no masked one, and none that is only validated.
 
-    Disguised addresses count in free text, but for remarks that begin with a star where the RIPE
-    NCC's own do, and for further lines of descr of the nets in its public dump.
+    Disguised addresses count in free text, but in the RIPE NCC's public dump neither in remarks
+    that begin with a star where its own do, nor in further lines of descr of nets.
     """
     described = [line for line in lines if line.name == b"descr"]
-    further = described[1:] if chunk.dummies and net and any(d.value for d in described) else []
+    further = described[1:] if dummies and net and any(d.value for d in described) else []
     starred = [line for line in lines if line.name == b"remarks" and line.whole[16:17] == b"*"]
-    apart = {id(line) for line in further + starred}
+    apart = {id(line) for line in further + (starred if dummies else [])}
     found = []
     for line in lines:
-        if chunk.apnic and (b"was validated on " in line.whole or b"is invalid" in line.whole):
+        if of_apnic and (b"was validated on " in line.whole or b"is invalid" in line.whole):
             continue
         free = line.name in (b"remarks", b"descr", b"comment", CONTINUED) and id(line) not in apart
         plain = re.search(rb"(?<!\*)@", line.whole) is not None
@@ -515,7 +506,8 @@ _NOTES = (
     "Report abuse", "john@example.net", "abuse@example.net", "Spam: a@example.net, b@example.net",
     "***@example.net", "abuse [at] example [dot] net", "Abuse POC: BLACK81-ARIN; Tech: T1-ARIN",
     "We are at home", "", "noc at example.net", "\u6ee5\u7528 abuse\uff20example.net",
-    "Mail us\n  abuse@example.net", "\u00fc", "** abuse (at) example.net **",
+    "Mail us\n  abuse@example.net", "Mail us\n+ abuse [at] example.net", "\u00fc",
+    "** abuse (at) example.net **",
 )  # fmt: skip
 _MARKED = ("a@example.net was validated on 2026-01-02", "b@example.net is invalid")
 _HANDLES = ("AA1-AP", "aa1-ap, BB1-AP", "CC1-AP # x", "CC1-AP,\n  DD1-AP", ",")
@@ -524,7 +516,8 @@ _MAILS = (
     "Abuse <noc@example.net>", "abuse [at] example.net", "Security@example.net",
 )  # fmt: skip
 _NAMED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("remarks", "descr", "Comment"), _NOTES),
+    **dict.fromkeys(("remarks", "descr"), _NOTES),
+    "Comment": tuple(note for note in _NOTES if "\n" not in note),  # ARIN continues no line
     **dict.fromkeys(
         ("abuse-c", "mnt-irt", "tech-c", "admin-c", "owner-c", "AbuseHandle", "TechHandle",
          "NOCHandle", "OrgAbuseHandle", "OrgTechHandle", "OrgNOCHandle", "OrgAdminHandle"),

@@ -28,6 +28,7 @@ HOMES = {
     "urllib": {"indexer/web", "indexer/transfer", "indexer/downloads"},
     "http": {"indexer/web", "indexer/transfer"},
     "ssl": {"indexer/web"},
+    "dns": {"query/mx"},
 }  # fmt: skip
 NO_NUMPY = {"query/many", "query/quads"}  # the only modules of query that import NumPy
 

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from oracles import (
     CLASSES,
     COUNTED,
-    Chunk,
     Parsed,
-    chunk_of,
     decode,
+    dummified,
     dumps,
     folded,
     parse,
@@ -97,11 +96,11 @@ def seconds_of(value: str) -> int:
 def read_all(text: bytes) -> list[tuple[Parsed, Row | str | None]]:
     """Read every object of a chunk."""
     objects = parse(text)
-    chunk = chunk_of(text, objects)
-    return [(item, read(item, text, chunk)) for item in objects]
+    dummies = dummified(text)
+    return [(item, read(item, text, dummies)) for item in objects]
 
 
-def read(parsed: Parsed, text: bytes, chunk: Chunk) -> Row | str | None:
+def read(parsed: Parsed, text: bytes, dummies: bool) -> Row | str | None:
     """Read one object: its row, the reason why it is a reject, or None when it is only counted."""
     lead, head = parsed.attributes[0]
     if text[parsed.start : parsed.start + 1] in (b" ", b"\t", b"+"):
@@ -137,7 +136,7 @@ def read(parsed: Parsed, text: bytes, chunk: Chunk) -> Row | str | None:
     flags = LATIN if any(decode(line).encode() != line for line in shown) else 0
     flags |= MORE_DESCR if len(of("descr")) > 1 else 0
     flags |= OF_REGISTRY if {"RIR", "IANA"} & {folded(item) for item in of("org-type")} else 0
-    said = said_by(parsed, text, chunk)
+    said = said_by(parsed, text, dummies)
     flags |= (SAYS if said.says else 0) | (RS_LOWER if said.rs_lower else 0)
     return Row(
         kind, bounds,
@@ -151,7 +150,8 @@ def read(parsed: Parsed, text: bytes, chunk: Chunk) -> Row | str | None:
             "status": folded(one("status").replace("_", " ")) if net else "",
             "org": folded(one("org")), "source": source_of(parsed),
             "country": _list([folded(code).split(" ")[0] for code in codes]) if net else "",
-            "mnt_by": _list(items) if kind in ("net", "aut-num") else "", "contact": "\n".join(said.items),
+            "mnt_by": _list(items) if kind in ("net", "aut-num") else "",
+            "contact": "\n".join(said.items),
         },
     )  # fmt: skip
 
@@ -194,6 +194,7 @@ class Shelf:
         self.raw_at: list[int] = np.cumsum([0, *batch.blocks.sizes]).tolist()
         self.values = {"raw.dictionary": dictionary, "raw.0": batch.blocks.data}
         self.blocks: Blocks | None = None
+        self.parts: dict[int, memoryview] = {}
         self.store = self
 
     def check_open(self) -> None:
