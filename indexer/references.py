@@ -75,6 +75,7 @@ _HANDLE = re.compile(rb"\b[A-Z0-9]+-ARIN\b")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # `bytes.lower` leaves wide capitals alone.
 _HINTS: Final = (*CONTACT_HINTS, "\uff21".encode(), "\uff34".encode())
+_WIDE: Final = (b"\xef", b"\xe3")  # how wide letters and blanks begin in UTF-8
 _LONGEST: Final = 330  # bytes of a mail address, and a bracket or two
 
 _UNREAD: Final = ("comment", "notify", "mnt-nfy", "upd-to", "ref-nfy", "irt-nfy")
@@ -207,8 +208,8 @@ def _holding(scanned: Scan, lines: Ints, wanted: Iterable[bytes], *, lower: bool
 
 def _with_any(body: bytes, wanted: Iterable[bytes]) -> Ints:
     """Return where one of some bytes begins."""
-    plain = body.isascii()
-    places = [p for item in wanted if item.isascii() or not plain for p in _places(body, item)]
+    wide = any(byte in body for byte in _WIDE)
+    places = [p for item in wanted if item.isascii() or wide for p in _places(body, item)]
     return np.array(places, np.int64)
 
 

@@ -146,28 +146,42 @@ class Resolver:
     def telling(self, which: Ints) -> NDArray[np.uint32]:
         """Return bits for rows whose text, or that of what they refer to, may tell more."""
         rows = self._rows
+        says = rows.flags & SAYS > 0
         others = np.zeros(len(which), bool)
-        for column, tells in (
-            ("contact", lambda code: self._people_tell(self.parsed(code))),
-            ("org", self._organisation_tells),
-            ("mnt_by", lambda code: self._says(self.maintainers(code), (_CLASS["mntner"],))),
-        ):
-            codes = rows.code(column)[which]
-            table = np.zeros(len(rows.words[column]), bool)
-            for code in np.flatnonzero(np.bincount(codes)).tolist():
-                table[code] = bool(code) and tells(code)
-            others |= table[codes]
-        own = (rows.flags[which] & SAYS) > 0
-        return own * np.uint32(TELLS) | others * np.uint32(OTHERS_TELL)
+        org = np.append(says[self._objects], False)[self._org_object]
+        others |= org[rows.code("org")[which]]
+        # Most dumps have nothing but what the rule uses.
+        text = rows.words["contact"].text
+        if any(letter + b":" in text for letter in (IRT, TECH, ADMIN, WEAK)) or not self.phases:
+            others |= self._by_code("contact", which, self._people_tell)
+            others |= self._by_code("org", which, self._organisation_tells)
+        known = self._known[_CLASS["mntner"]]
+        maintainers = {name for name, k in known.items() if says[self._objects[k]]}
+        if maintainers:
+            others |= self._by_code(
+                "mnt_by", which, lambda code: not maintainers.isdisjoint(self.maintainers(code))
+            )
+        return says[which] * np.uint32(TELLS) | others * np.uint32(OTHERS_TELL)
 
-    def _says(self, names: Sequence[bytes], classes: Sequence[int]) -> bool:
-        """Say whether the free text of an object with one of these names may hold an address."""
-        found = (self._known[k][name] for name in names for k in classes if name in self._known[k])
-        return any(self._rows.flags[self._objects[number]] & SAYS for number in found)
+    def _by_code(self, column: str, which: Ints, tells: Callable[[int], bool]) -> NDArray[np.bool_]:
+        """Ask once for each code of some rows."""
+        codes = self._rows.code(column)[which]
+        table = np.zeros(len(self._rows.words[column]), bool)
+        for code in np.flatnonzero(np.bincount(codes)).tolist():
+            table[code] = code > 0 and tells(code)
+        return table[codes]
 
-    def _people_tell(self, own: Parsed) -> bool:
-        """Say whether references lead to mail of a role that the registry's rule does not use."""
-        if self._says(own.get(IRT, ()), _IRT):
+    def _people_tell(self, code: int) -> bool:
+        return self._tells(self.parsed(code))
+
+    def _organisation_tells(self, code: int) -> bool:
+        number = int(self._org_object[code])
+        return number >= 0 and self._tells(self.of_object(number))
+
+    def _tells(self, own: Parsed) -> bool:
+        """Say whether references lead to a text or mail that the registry's rule does not use."""
+        irts = (self._known[_CLASS["irt"]].get(name, -1) for name in own.get(IRT, ()))
+        if any(k >= 0 and self._rows.flags[self._objects[k]] & SAYS for k in irts):
             return True
         for letter in (ABUSE, TECH, ADMIN):
             unused = (WEAK,) if letter == ABUSE and self.phases else (WEAK, MAIL)
@@ -176,13 +190,6 @@ class Resolver:
                 if number >= 0 and any(mail in self.of_object(number) for mail in unused):
                     return True
         return False
-
-    def _organisation_tells(self, code: int) -> bool:
-        number = int(self._org_object[code])
-        if number < 0:
-            return False
-        says = self._rows.flags[self._objects[number]] & SAYS
-        return bool(says) or self._people_tell(self.of_object(number))
 
     def maintainers(self, code: int) -> list[bytes]:
         """Return the maintainers of a list."""
@@ -253,6 +260,8 @@ class Resolver:
 
 def _status(own: Parsed, address: bytes) -> tuple[int, int]:
     """Return what an object says of its mailbox: status, and the day as days since 1970."""
+    if INVALID not in own and VALID not in own:
+        return _UNKNOWN, 0
     wanted = address.lower()
     if any(text.lower() == wanted for text in own.get(INVALID, ())):
         return _INVALID, 0

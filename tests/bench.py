@@ -65,6 +65,7 @@ def measured(dumps: Path, target: Path) -> Iterator[Row]:
     with open_index(target) as index:
         nets4 = index.meta["counts"]["nets4"]
         yield from match_rows(index, nets4)
+        yield from contact_rows(index, nets4)
         yield from single_rows(target)
 
 
@@ -399,6 +400,30 @@ def wide_rows(index: Index, nets4: int) -> Iterator[Row]:
         "match_many((n, 16))", f"{rate / 1e6:.1f} M/s", "PyTricia(128).get loop",
         f"{1 / loop / 1e6:.2f} M/s", f"{rate * loop:.0f} x, bar 10",
     )  # fmt: skip
+
+
+def contact_rows(index: Index, nets4: int) -> Iterator[Row]:
+    """Measure whom to tell about an address, and which nets a mailbox answers for."""
+    first = np.frombuffer(index._tables.view("net_first4"), np.uint32)
+    last = np.frombuffer(index._tables.view("net_last4"), np.uint32)
+    draws = (uniform(np.unique(first)), zipf(first, last))
+    for name, draw in zip(("uniform", "Zipf"), draws, strict=True):
+        (ours,) = raced(draw, lambda texts: reached(index, texts))
+        yield f"contacts, every mailbox, {name}", f"{ours / 1e3:.1f} us", "", "", "bar 20 us"
+    chooser = random.Random(3)
+    some = (index.lookup(str(index.net(chooser.randrange(nets4)).first)) for _ in range(200))
+    mailboxes = [contact.mailbox for answer in some for contact in answer.abuse[:1]]
+    each(lambda text: index.nets(contact=text), mailboxes[:1])
+    spent = seconds(lambda: each(lambda text: index.nets(contact=text), mailboxes))
+    yield "nets(contact=...)", f"{spent / len(mailboxes) * 1e3:.1f} ms", "", "", "milliseconds"
+
+
+def reached(index: Index, texts: list[str]) -> None:
+    """Read the mailbox of everybody to tell, for every text."""
+    lookup = index.lookup
+    for text in texts:
+        for contact in lookup(text).contacts:
+            contact.mailbox  # noqa: B018
 
 
 def single_rows(target: Path) -> Iterator[Row]:
