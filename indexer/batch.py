@@ -27,7 +27,9 @@ from .scan import (
 )
 from .values import Flags
 
-LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER, RS_LOWER, SAYS = (1 << k for k in range(8))
+LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER, RS_LOWER, SAYS, LEASES, GEOFEED = (
+    1 << k for k in range(10)
+)
 _SAMPLES: Final = 5
 
 
@@ -46,8 +48,8 @@ class Batch(NamedTuple):
     ranges as (row, first high, first low, last high, last low) uint64; dates are seconds since
     1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`,
     `OWNER` where the descr is LACNIC's owner, `RS_LOWER` where mnt-lower names the RIPE NCC, and
-    `SAYS` where free text may hold a mail address. ``systems`` holds AS ranges as
-    (row, first, last).
+    `SAYS` where free text may hold a mail address, `LEASES` where it names a lease, `GEOFEED` where
+    there is one. ``systems`` holds AS ranges as (row, first, last).
     """
 
     kind: NDArray[np.int8]
@@ -56,7 +58,7 @@ class Batch(NamedTuple):
     wide: NDArray[np.uint64]
     created: NDArray[np.uint32]
     modified: NDArray[np.uint32]
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     systems: NDArray[np.uint32]
     columns: dict[str, Column]
     blocks: Blocks

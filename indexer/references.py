@@ -23,6 +23,7 @@ from rirdex.query.rpsl import decode, lines_of
 
 from .batch import RS_LOWER, SAYS, Values
 from .columns import folded, lists_of
+from .freetext import FreeText, holding, places
 from .intern import Column, local_column, texts_of
 from .roles import RS_MAINTAINERS
 from .scan import (
@@ -37,6 +38,7 @@ from .scan import (
 from .values import Flags
 
 ABUSE, IRT, TECH, ADMIN, OWNER_C = b"a", b"i", b"t", b"d", b"o"
+LOWER, SPONSOR = b"l", b"p"  # mnt-lower, sponsoring-org: no contact, but parties
 MAIL, WEAK, BAD = b"m", b"e", b"b"  # abuse-mailbox; e-mail; a mailbox that holds no address
 VALID, INVALID = b"v", b"x"  # a day and a mailbox; a mailbox
 SAID, SAID_HANDLE = b"s", b"h"
@@ -44,14 +46,15 @@ SAID, SAID_HANDLE = b"s", b"h"
 _REFERENCE: Final = {
     "abuse-c": ABUSE, "abusehandle": ABUSE, "orgabusehandle": ABUSE, "mnt-irt": IRT,
     "tech-c": TECH, "techhandle": TECH, "orgtechhandle": TECH, "admin-c": ADMIN,
-    "nochandle": ADMIN, "orgnochandle": ADMIN, "owner-c": OWNER_C,
+    "nochandle": ADMIN, "orgnochandle": ADMIN, "owner-c": OWNER_C, "mnt-lower": LOWER,
+    "sponsoring-org": SPONSOR,
 }  # fmt: skip
 _MAILBOX: Final = {"abuse-mailbox": MAIL, "mailbox": MAIL, "e-mail": WEAK}
 _LETTER = np.zeros(len(ATTRIBUTES), np.uint8)
 for _name, _letter in (_REFERENCE | _MAILBOX).items():
     _LETTER[CODE[_name]] = _letter[0]
 # What only nets and AS numbers lead to a contact by: organisations and roles name people, too.
-_OF_RESOURCES: Final = [CODE[name] for name in ("tech-c", "admin-c", "owner-c")]
+_OF_RESOURCES: Final = [CODE[name] for name in ("tech-c", "admin-c", "owner-c", "mnt-lower")]
 _RESOURCES: Final = [layout.CLASSES.index(name) for name in ("net", "aut-num")]
 _CHECKED: Final = [layout.CLASSES.index(name) for name in ("irt", "role")]
 # Attributes that hold mail addresses which are no abuse desk's unless they are called so.
@@ -69,16 +72,14 @@ _LOWER = np.uint64(0x2020202020202020)
 _DUMMY: Final = b"unread@ripe.net"  # what the RIPE NCC's public dump has for mail
 _VALUE: Final = 16  # where values begin in the dumps of the RIPE NCC
 _FOUR = np.uint64(0xFFFFFFFF)
-_REMARKS = np.uint64(int.from_bytes(b"remarks:", "little"))
 _RIPE = np.uint64(int.from_bytes(b"RIPE", "little"))
 _HANDLE = re.compile(rb"\b[A-Z0-9]+-ARIN\b")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 # `bytes.lower` leaves wide capitals alone.
 _HINTS: Final = (*CONTACT_HINTS, "\uff21".encode(), "\uff34".encode())
-_WIDE: Final = (b"\xef", b"\xe3")  # how wide letters and blanks begin in UTF-8
 _LONGEST: Final = 330  # bytes of a mail address, and a bracket or two
 
-_UNREAD: Final = ("comment", "notify", "mnt-nfy", "upd-to", "ref-nfy", "irt-nfy")
+_UNREAD: Final = ("comment", "notify", "mnt-nfy", "upd-to", "ref-nfy", "irt-nfy", "geofeed")
 _MARKS: Final = (b"was validated on ", b"is invalid")
 
 
@@ -143,12 +144,8 @@ def _item(letter: bytes, value: bytes) -> bytes:
     return b"\n".join(letter + b":" + name for name in names)
 
 
-def address_lines(scanned: Scan, sources: Column, descr: Column, public: bool) -> Flags:
-    """Mark the lines that may hold a mail address: no masked one, no mark of validation.
-
-    ``descr`` has the first descr of each net. In the RIPE NCC's public dump (``public``), which is
-    long, further lines of descr are not searched for addresses in words.
-    """
+def address_lines(scanned: Scan, sources: Column, free: FreeText) -> Flags:
+    """Mark the lines that may hold a mail address: no masked one, no mark of validation."""
     text = scanned.text
     at = np.flatnonzero(text == 64)
     at = at[text[at - 1] != 42]
@@ -156,71 +153,16 @@ def address_lines(scanned: Scan, sources: Column, descr: Column, public: bool) -
     at, line = at[line >= 0], line[line >= 0]
     marked = np.zeros(len(scanned.line_start), bool)
     marked[line[at < scanned.line_end[line]]] = True
-    for k in _disguised(scanned, descr, public).tolist():
-        value = text[scanned.line_start[k] : scanned.line_end[k]].tobytes()
-        value = value[1:] if scanned.continues[k] else value.partition(b":")[2]
-        marked[k] |= bool(addresses(decode(value)))
+    for k in free.holding(_HINTS).tolist():
+        marked[k] |= bool(addresses(decode(free.value(k))))
     of_apnic = _rows_of(sources, b"APNIC")
     if of_apnic.any():
         lines = np.flatnonzero(marked & of_apnic[scanned.line_object])
-        marked[lines[_holding(scanned, lines, _MARKS)]] = False
+        marked[lines[holding(scanned, lines, _MARKS)]] = False
     return marked
 
 
-def _disguised(scanned: Scan, descr: Column, public: bool) -> Ints:
-    """Return the lines of free text in which an address may be written in words."""
-    text, key = scanned.text, scanned.line_key
-    other = np.flatnonzero((key == 0) & ~scanned.continues)
-    start = scanned.line_start[other]
-    # The RIPE NCC's own remarks, a third of its dump, begin with stars.
-    remarks = (words_of(text)[start] | _LOWER) == _REMARKS
-    remarks &= (text[start + _VALUE] != 42) | (not public)
-    described = np.flatnonzero(key == CODE["descr"])
-    again = np.ones(len(described), bool)
-    row = scanned.line_object[described]
-    again[1:] = row[1:] == row[:-1]
-    again[:1] = False
-    lines = np.concatenate([
-        other[remarks], np.flatnonzero((key == CODE["comment"]) | scanned.continues),
-        described[(again & (not public)) | (descr.codes[row] < 0)],
-    ])  # fmt: skip
-    found = lines[_holding(scanned, lines, _HINTS, lower=True)]
-    # First lines of descr, the bulk of all text, are looked at in their distinct texts.
-    ends = np.cumsum(descr.lengths.astype(np.int64))
-    hit = np.zeros(len(ends) + 1, bool)
-    hit[np.searchsorted(ends, _with_any(descr.text.lower(), _HINTS), "right")] = True
-    first = described[~again]
-    hit[-1] = False
-    return np.concatenate([found, first[hit[descr.codes[scanned.line_object[first]]]]])
-
-
-def _holding(scanned: Scan, lines: Ints, wanted: Iterable[bytes], *, lower: bool = False) -> Flags:
-    """Mark those of some lines that hold one of some bytes."""
-    text = scanned.text.data
-    start, end = scanned.line_start[lines], scanned.line_end[lines]
-    body = b"".join([text[a:b] for a, b in zip(start.tolist(), end.tolist(), strict=True)])
-    places = _with_any(body.lower() if lower else body, wanted)
-    marked = np.zeros(len(lines), bool)
-    begin = np.cumsum(end - start) - (end - start)
-    marked[np.searchsorted(begin, places, "right") - 1] = True
-    return marked
-
-
-def _with_any(body: bytes, wanted: Iterable[bytes]) -> Ints:
-    """Return where one of some bytes begins."""
-    wide = any(byte in body for byte in _WIDE)
-    places = [p for item in wanted if item.isascii() or wide for p in _places(body, item)]
-    return np.array(places, np.int64)
-
-
-def _places(body: bytes, wanted: bytes) -> Iterator[int]:
-    place = body.find(wanted)
-    while place >= 0:
-        yield place
-        place = body.find(wanted, place + 1)
-
-
-def mark_says(scanned: Scan, marked: Flags, flags: NDArray[np.uint8]) -> None:
+def mark_says(scanned: Scan, marked: Flags, flags: NDArray[np.uint16]) -> None:
     """Mark the objects whose free text may hold an address that a reader of it would write to."""
     line = np.flatnonzero(marked)
     key = scanned.line_key[line]
@@ -236,7 +178,7 @@ def mark_says(scanned: Scan, marked: Flags, flags: NDArray[np.uint8]) -> None:
     flags[scanned.line_object[telling]] |= SAYS
 
 
-def mark_rs_lower(values: Values, flags: NDArray[np.uint8]) -> None:
+def mark_rs_lower(values: Values, flags: NDArray[np.uint16]) -> None:
     """Mark the objects whose mnt-lower names a maintainer of the RIPE NCC's registration services.
 
     RIPE's walk for a contact stops there.
@@ -263,10 +205,10 @@ def _marks(scanned: Scan, kind: NDArray[np.int8], sources: Column) -> Iterator[t
     if not checked.any():
         return
     lines = np.flatnonzero(checked[scanned.line_object] & (scanned.line_key == 0))
-    for line in lines[_holding(scanned, lines, _MARKS)].tolist():
+    for line in lines[holding(scanned, lines, _MARKS)].tolist():
         value = scanned.text[scanned.line_start[line] : scanned.line_end[line]].tobytes()
         for mark in _MARKS:
-            for place in _places(value, mark):
+            for place in places(value, mark):
                 # The word before the mark is the mailbox, if it is one.
                 word = value[max(0, place - _LONGEST) : place].rsplit(None, 1)[-1:]
                 behind = decode(value[place + len(mark) :][:10])
@@ -290,7 +232,7 @@ def _said(
     of_afrinic = _rows_of(sources, b"AFRINIC") & np.isin(kind, _RESOURCES)
     if of_arin.any():
         lines = np.flatnonzero(scanned.line_key == CODE["comment"])
-        telling = lines[marked[lines] | _holding(scanned, lines, (b"-arin",), lower=True)]
+        telling = lines[marked[lines] | holding(scanned, lines, (b"-arin",), lower=True)]
         yield from _each(scanned, scanned.line_object[telling], of_arin, _commented)
     if of_afrinic.any():
         yield from _each(scanned, scanned.line_object[np.flatnonzero(marked)], of_afrinic, _noted)

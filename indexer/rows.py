@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     wide: NDArray[np.uint64]
     created: NDArray[np.uint32]
     modified: NDArray[np.uint32]
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     file: NDArray[np.int32]
     number: NDArray[np.uint32]
     words: dict[str, Dictionary]
@@ -80,7 +80,7 @@ def join(batches: list[Batch], files: Sequence[int]) -> Rows:
         np.concatenate([getattr(batch, name) for batch in batches] or [np.zeros(0, kind)])
         for name, kind in (
             ("kind", np.int8), ("first", np.uint32), ("last", np.uint32),
-            ("created", np.uint32), ("modified", np.uint32), ("flags", np.uint8),
+            ("created", np.uint32), ("modified", np.uint32), ("flags", np.uint16),
         )
     ]  # fmt: skip
     words = _merged(batches)

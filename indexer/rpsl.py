@@ -59,8 +59,10 @@ from .columns import (
     status_text,
     texts_at,
 )
+from .freetext import FreeText
 from .intern import EMPTY, Column, column_of, local_column, rewritten, texts_of
 from .scan import ATTRIBUTES, CODE, Ints, Scan, lines_holding, padded, scan
+from .signs import mark_signs
 from .values import Flags, parse_date, parse_range, read_dates, read_ranges
 
 # Class of `layout.CLASSES` by the code of an object's first attribute; -1 = known, not kept.
@@ -129,7 +131,8 @@ def read_chunk(
     kind[list(rejected)] = -1
     kept = np.flatnonzero(kind >= 0)
     columns = _columns(values, kinds) | {"key": key, "source": sources}
-    marked = references.address_lines(scanned, sources, columns["descr"], public)
+    free = FreeText(scanned, columns["descr"], public)
+    marked = references.address_lines(scanned, sources, free)
     columns["contact"] = references.contact_column(scanned, values, kind, sources, marked)
     created, modified = _dates(values, len(kind))
     counts, rejects = report(scanned, rejected, base)
@@ -139,6 +142,7 @@ def read_chunk(
     flags[first >= 0] |= NARROW
     references.mark_says(scanned, marked, flags)
     references.mark_rs_lower(values, flags)
+    mark_signs(scanned, free, flags)
     return Batch(
         kind[kept], word(first[kept]), word(last[kept]), _kept_rows(wide, kept),
         word(created[kept]), word(modified[kept]), flags[kept], _kept_rows(systems, kept),
@@ -345,16 +349,16 @@ def _dates(values: Values, count: int) -> tuple[Ints, Ints]:
     return created, modified
 
 
-def _flags(scanned: Scan, values: Values, foreign: Flags, kinds: Kinds) -> NDArray[np.uint8]:
+def _flags(scanned: Scan, values: Values, foreign: Flags, kinds: Kinds) -> NDArray[np.uint16]:
     """Mark objects that are not UTF-8, are a registry's, have more descr, or an owner for it."""
-    flags = np.zeros(len(scanned.object_line), np.uint8)
+    flags = np.zeros(len(scanned.object_line), np.uint16)
     for line in np.flatnonzero(foreign).tolist():
         value = scanned.text[scanned.line_start[line] : scanned.line_end[line]].tobytes()
         if utf8(value) is not value:
             flags[scanned.line_object[line]] |= LATIN
     descr = values.row[values.of("descr")]
     flags[descr[1:][descr[1:] == descr[:-1]]] |= MORE_DESCR
-    flags[kinds.lacnic] &= ~np.uint8(MORE_DESCR)
+    flags[kinds.lacnic] &= ~np.uint16(MORE_DESCR)
     flags[kinds.lacnic] |= OWNER
     types = values.of("org-type")
     for k, text in zip(types.tolist(), texts_at(values, types), strict=True):
@@ -363,7 +367,7 @@ def _flags(scanned: Scan, values: Values, foreign: Flags, kinds: Kinds) -> NDArr
     return flags
 
 
-def _mark_disowned(chunk: bytes, scanned: Scan, flags: NDArray[np.uint8]) -> None:
+def _mark_disowned(chunk: bytes, scanned: Scan, flags: NDArray[np.uint16]) -> None:
     """Mark the objects in which APNIC says that the range is not its own."""
     for found in _NOT_HERE.finditer(chunk):
         obj = int(np.searchsorted(scanned.object_start, found.start(), "right")) - 1

@@ -38,7 +38,7 @@ ATTRIBUTES: Final = (
     b"abuse-c", b"mnt-irt", b"mnt-lower", b"tech-c", b"admin-c", b"abuse-mailbox", b"e-mail",
     b"abusehandle", b"techhandle", b"nochandle", b"orgabusehandle", b"orgtechhandle",
     b"orgnochandle", b"mailbox", b"comment", b"notify", b"mnt-nfy", b"upd-to", b"ref-nfy",
-    b"irt-nfy",
+    b"irt-nfy", b"geofeed", b"sponsoring-org",
     b"as-block", b"as-set", b"domain", b"filter-set", b"inet-rtr", b"key-cert", b"limerick",
     b"peering-set", b"poem", b"poetic-form", b"route-set", b"rtr-set", b"dictionary",
     b"repository",

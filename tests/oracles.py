@@ -74,10 +74,11 @@ def folded(value: str) -> str:
 REFERENCES = {
     b"abuse-c": "a", b"abusehandle": "a", b"orgabusehandle": "a", b"mnt-irt": "i",
     b"tech-c": "t", b"techhandle": "t", b"orgtechhandle": "t", b"admin-c": "d",
-    b"nochandle": "d", b"orgnochandle": "d", b"owner-c": "o",
+    b"nochandle": "d", b"orgnochandle": "d", b"owner-c": "o", b"mnt-lower": "l",
+    b"sponsoring-org": "p",
 }  # fmt: skip
 MAILBOXES = {b"abuse-mailbox": "m", b"mailbox": "m", b"e-mail": "e"}
-PEOPLE = (b"tech-c", b"admin-c", b"owner-c")  # only nets and AS numbers lead to a contact by them
+PEOPLE = (b"tech-c", b"admin-c", b"owner-c", b"mnt-lower")  # of nets and AS numbers alone
 PRIVATE = (b"notify", b"mnt-nfy", b"upd-to", b"ref-nfy", b"irt-nfy", b"e-mail", b"changed")
 DESKS = ("abuse", "security", "csirt", "cert", "noc")
 RESOURCES = (b"inetnum", b"inet6num", b"nethandle", b"v6nethandle", b"aut-num", b"ashandle")

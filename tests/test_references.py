@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import CLASSES, OF_ARIN, Said, contact_records, dummified, parse, said_by
 
-from rirdex.indexer.batch import RS_LOWER, SAYS, Batch
+from rirdex.indexer.batch import GEOFEED, LEASES, RS_LOWER, SAYS, Batch
 from rirdex.indexer.intern import texts_of
 from rirdex.indexer.rpsl import read_chunk
 from rirdex.query import layout
@@ -394,7 +394,9 @@ def test_mnt_lower_of_the_registration_services_is_marked(lines: list[str], foun
     for lead in (NET, NET6):
         other = record(lead, "mnt-lower: EX-MNT")
         text = other + b"\n" + record(lead, *lines) + b"\n" + other
-        assert said_in(text) == [([], False, False), ([], False, found), ([], False, False)]
+        assert [(item.says, item.rs_lower) for item in said_in(text)] == [
+            (False, False), (False, found), (False, False)
+        ]  # fmt: skip
 
 
 # -- free text that may tell more -------------------------------------------------------------
@@ -559,3 +561,31 @@ def test_every_class_has_a_row() -> None:
     kinds = [layout.CLASSES[kind] for kind in batch.kind.tolist()]
     assert kinds == [lead.partition(":")[0].replace("inetnum", "net") for lead in leads]
     assert _taken_apart(batch) == [(["m:abuse@example.net"], False, False)] * len(leads)
+
+
+# -- what may show that a net is leased -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "signs"),
+    [
+        (["remarks: This block is leased"], LEASES),
+        (["descr: IP lease by Example"], LEASES),
+        (["descr: One", "descr: Leasing pool"], LEASES),
+        (["remarks: please release it, lessee or leaseholder"], 0),
+        (["notify: leased"], 0),
+        (["geofeed: https://example.net/feed.csv"], GEOFEED),
+        (["remarks: Geofeed https://example.net/feed.csv"], GEOFEED),
+        (["remarks: our geofeed is at the usual place"], 0),
+        (["remarks: geofeed: https://example.net/leased.csv, leased"], GEOFEED | LEASES),
+    ],
+)
+def test_signs_of_a_lease_are_marked(lines: list[str], signs: int) -> None:
+    text = record(NET6) + b"\n" + record(NET, *lines)
+    flags = read_chunk(text, 0, b"").flags.tolist()
+    assert [flag & (LEASES | GEOFEED) for flag in flags] == [0, signs]
+
+
+def test_sponsors_and_lower_maintainers_are_kept() -> None:
+    text = record(NET, "sponsoring-org: org-sp1-test", "mnt-lower: A-MNT, b-mnt")
+    assert said(text).items == ["p:ORG-SP1-TEST", "l:A-MNT", "l:B-MNT"]
