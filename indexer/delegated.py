@@ -55,8 +55,8 @@ class Ranges(NamedTuple):
 
     ``first`` and ``last`` are int64 (n,) of IPv4 addresses or AS numbers, of IPv6 addresses uint64
     (n, 2): the high and the low half. ``registry`` and ``status`` (uint8) are places in
-    `REGISTRIES` and `STATUSES`; ``date`` (uint16) are days since 1970, 0 = none; ``country`` (S2)
-    is upper case and may be empty.
+    `REGISTRIES` and `STATUSES`; ``date`` (uint16) are days since 1970, 0 = none; ``country``
+    (uint16) are the two letters in upper case, the first one high, 0 = none.
     """
 
     first: NDArray[Any]
@@ -64,7 +64,7 @@ class Ranges(NamedTuple):
     registry: NDArray[np.uint8]
     status: NDArray[np.uint8]
     date: NDArray[np.uint16]
-    country: NDArray[np.bytes_]
+    country: NDArray[np.uint16]
 
 
 class Delegated(NamedTuple):
@@ -321,13 +321,11 @@ def _days(fields: _Fields, rows: Ints) -> NDArray[np.uint16]:
     return np.where(good, begin + day - 1, 0).astype(np.uint16)
 
 
-def _countries(fields: _Fields, rows: Ints) -> NDArray[np.bytes_]:
+def _countries(fields: _Fields, rows: Ints) -> NDArray[np.uint16]:
     start, size = fields.start[rows, 1], fields.end[rows, 1] - fields.start[rows, 1]
-    pair = fields.text[start[:, None] + np.arange(2)]
-    pair -= np.uint8(32) * ((pair >= 97) & (pair <= 122))
-    pair[size != 2] = 0
-    codes: NDArray[np.bytes_] = pair.view("S2")[:, 0]
-    return codes
+    pair = fields.text[start[:, None] + np.arange(2)] & 0xDF
+    good = (size == 2) & ((pair >= 65) & (pair <= 90)).all(axis=1)
+    return np.where(good, pair[:, 0].astype(np.uint16) << 8 | pair[:, 1], 0).astype(np.uint16)
 
 
 def _refuse_cut(fields: _Fields, header: int, summaries: dict[str, int], place: str) -> None:
@@ -358,12 +356,13 @@ class Blocks(NamedTuple):
     last: NDArray[Any]
     registry: NDArray[np.uint8]
     status: NDArray[np.uint8]
+    country: NDArray[np.uint16]
 
 
 def merged(ranges: Ranges) -> Blocks:
-    """Merge ranges of one registry and status that touch or overlap; of one type at a time."""
+    """Merge ranges that touch or overlap and agree in registry, status and country; of one type."""
     begin, stop, borders, places = _placed(ranges.first, ranges.last)
-    group = ranges.registry.astype(np.int64) * len(STATUSES) + ranges.status
+    group = (ranges.registry.astype(np.int64) << 4 | ranges.status) << 16 | ranges.country
     # Places of one group lie behind those of the one before, so one pass does all groups.
     shift = group * (2 * len(borders) + 2)
     order = np.argsort(begin + shift, kind="stable")
@@ -377,7 +376,8 @@ def merged(ranges: Ranges) -> Blocks:
     chosen, last = chosen[sort], last[sort]
     if ranges.last.ndim == 1:
         last = last[:, 1].astype(ranges.last.dtype)
-    return Blocks(ranges.first[chosen], last, ranges.registry[chosen], ranges.status[chosen])
+    registry, status, country = ranges.registry[chosen], ranges.status[chosen], ranges.country
+    return Blocks(ranges.first[chosen], last, registry, status, country[chosen])
 
 
 def _placed(first: NDArray[Any], last: NDArray[Any]) -> tuple[Ints, Ints, NDArray[Any], Ints]:

@@ -81,8 +81,9 @@ class PrefixSet:
 
     def chain(self, family: int, first: int, length: int) -> list[Row]:
         """Return all prefixes that contain one, itself included, the longest first."""
+        wanted = _key(family, first, length)
         trie = self._tries[family]
-        key = trie.get_key(_key(family, first, length))
+        key = trie.get_key(wanted)
         found = []
         while key is not None:
             found.append((int.from_bytes(key[0], "big"), key[1], trie.get(key)))

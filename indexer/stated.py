@@ -1,7 +1,8 @@
 """Make tables of what is said about ranges from outside the dumps: whose they are, who moved them.
 
 Sources are the registries' statistics, IANA's table and the transfer logs. Statistics decide over
-authority only when they are of about the dumps' date; otherwise they give notes.
+authority only when they are of about the dumps' date; otherwise they give notes. The country of a
+record decides nothing: who holds a range is spread without it, and it is put beside that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from . import cover
 from .authority import NOBODY, UNCLEAR, Claim, spread
 from .delegated import ALLOCATED, REGISTRIES, RESERVED, STATUSES, Blocks, Delegated, merged
 from .hierarchy import compress
+from .intern import narrowed
 from .nets import Claims
 from .scan import Ints
 from .transfers import Moves, Transfers
@@ -34,6 +36,16 @@ class Statistics(NamedTuple):
     used: bool
 
 
+class Said(NamedTuple):
+    """Say what a registry's file calls a range; registry None where several claim it."""
+
+    registry: str | None
+    status: str
+    used: bool
+    file: str
+    date: str | None
+
+
 class Stated(NamedTuple):
     """Hold the tables of statistics and transfers, their entry in the metadata, and the claims."""
 
@@ -46,7 +58,7 @@ def gather(
     files: Sequence[Statistics], logs: Sequence[Transfers], registries: Sequence[str]
 ) -> Stated:
     """Turn statistics and transfer logs into tables; ``registries`` are those of the build."""
-    entries: list[dict[str, Any] | None] = [None]
+    said: list[Said] = []
     numbers: dict[tuple[str, str, bool], int] = {}
     narrow: list[Numbered] = []
     wide: list[Numbered] = []
@@ -60,33 +72,29 @@ def gather(
             for pair in np.unique(pairs[known]).tolist():
                 key = (REGISTRIES[pair // 16], STATUSES[pair % 16], used)
                 if key not in numbers:
-                    numbers[key] = len(entries)
-                    entries.append({"registry": key[0], "status": key[1], "used": used,
-                                    "file": name, "date": day})  # fmt: skip
+                    numbers[key] = len(said)
+                    said.append(Said(*key, name, day))
                 number[pairs == pair] = numbers[key]
             blocks.append((block, number, known))
-    unclear = len(entries)
-    first = ", ".join(sorted({entry["file"] for entry in entries if entry}))
-    entries.append({"registry": None, "status": "allocated", "used": False, "file": first,
-                    "date": None})  # fmt: skip
-    owners = _owners(entries, registries)
-    return Stated(
-        _tables(narrow, wide, unclear) | _moves(logs), entries, _claims(narrow, wide, owners)
-    )
+    owners = _owners(said, registries)
+    first = ", ".join(sorted({each.file for each in said}))
+    said.append(Said(None, "allocated", False, first, None))
+    tables, entries = _tables(narrow, wide, said)
+    return Stated(tables | _moves(logs), entries, _claims(narrow, wide, owners))
 
 
-def _owners(entries: Sequence[dict[str, Any] | None], registries: Sequence[str]) -> Ints:
-    """Return for each entry which of the build's registries it makes responsible, -1 = none."""
+def _owners(said: Sequence[Said], registries: Sequence[str]) -> Ints:
+    """Return which of the build's registries each makes responsible, -1 = none."""
     return np.array(
         [
-            registries.index(entry["registry"])
-            if entry
-            and entry["used"]
-            and entry["status"] in ("allocated", "assigned")
-            and entry["registry"] in registries
+            registries.index(each.registry)
+            if each.used
+            and each.status in ("allocated", "assigned")
+            and each.registry in registries
             else NOBODY
-            for entry in entries
-        ]
+            for each in said
+        ],
+        np.int64,
     )
 
 
@@ -99,23 +107,52 @@ def _numbers(blocks: Sequence[Numbered]) -> Ints:
 
 
 def _tables(
-    narrow: Sequence[Numbered], wide: Sequence[Numbered], unclear: int
-) -> dict[str, NDArray[Any]]:
+    narrow: Sequence[Numbered], wide: Sequence[Numbered], said: Sequence[Said]
+) -> tuple[dict[str, NDArray[Any]], list[dict[str, Any] | None]]:
+    """Return the tables, and the entries of the metadata whose places they hold.
+
+    The last of ``said`` is for what more than one claims.
+    """
     none, pairs = np.zeros(0, np.int64), np.zeros((0, 2), np.uint64)
-    claim = Claim(_joined(narrow, "first", none), _joined(narrow, "last", none), _numbers(narrow))
-    begins, what = spread(claim, 1 << 32)
+    unclear = len(said) - 1
+    first, last = _joined(narrow, "first", none), _joined(narrow, "last", none)
+    begins, what = _spread(narrow, first, last, 1 << 32, unclear)
     low, high = _joined(wide, "first", pairs), _joined(wide, "last", pairs)
     first, last, starts = compress((low[:, 0], low[:, 1]), (high[:, 0], high[:, 1]))
-    begins6, what6 = spread(Claim(first, last, _numbers(wide)), len(starts[0]))
-    return {
-        "stated4.begin": begins.astype(np.uint32), "stated4.what": _codes(what, unclear),
+    begins6, what6 = _spread(wide, first, last, len(starts[0]), unclear)
+    distinct = np.unique(np.concatenate([what[what >= 0], what6[what6 >= 0]]))
+    entries: list[dict[str, Any] | None] = [None]
+    for pair in distinct.tolist():
+        country = (pair & 0xFFFF).to_bytes(2, "big").decode() if pair & 0xFFFF else None
+        entries.append(said[pair >> 16]._asdict() | {"country": country})
+
+    def codes(pairs: Ints) -> NDArray[Any]:
+        found = np.searchsorted(distinct, pairs) + 1
+        return narrowed(np.where(pairs < 0, 0, found), len(entries))
+
+    tables = {
+        "stated4.begin": begins.astype(np.uint32), "stated4.what": codes(what),
         "stated6.hi": starts[0][begins6], "stated6.lo": starts[1][begins6],
-        "stated6.what": _codes(what6, unclear),
+        "stated6.what": codes(what6),
     }  # fmt: skip
+    return tables, entries
 
 
-def _codes(owners: Ints, unclear: int) -> NDArray[np.uint8]:
-    return np.where(owners == UNCLEAR, unclear, np.maximum(owners, 0)).astype(np.uint8)
+def _spread(
+    blocks: Sequence[Numbered], first: Ints, last: Ints, end: int, unclear: int
+) -> tuple[Ints, Ints]:
+    """Return where something else is said, and what: its number << 16 | country, -1 = nothing.
+
+    Where two numbers claim a place it is ``unclear``; where two countries do, there is none.
+    """
+    country = _joined(blocks, "country", np.zeros(0, np.uint16)).astype(np.int64)
+    begins, numbers = spread(Claim(first, last, _numbers(blocks)), end)
+    land = spread(Claim(first, last, country), end).owners
+    what = np.where(numbers < 0, numbers, numbers << 16 | np.maximum(land, 0))
+    what[numbers == UNCLEAR] = unclear << 16
+    new = np.ones(len(what), bool)
+    new[1:] = what[1:] != what[:-1]
+    return begins[new], what[new]
 
 
 def _claims(narrow: Sequence[Numbered], wide: Sequence[Numbered], owners: Ints) -> Claims:

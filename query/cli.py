@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from . import render
+from .auditing import audit
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, Error, StoreError
 from .fetching import fetch, update
@@ -220,7 +221,7 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (fetch, update, contacts, csirt):
+for command in (fetch, update, contacts, csirt, audit):
     cli.add_command(command)
 
 

@@ -19,7 +19,7 @@ HOMES = {
         "indexer/build",
     },
     "click": {"query/cli", "query/fetching", "query/telling", "query/auditing"},
-    "tqdm": {"query/cli", "query/fetching"},
+    "tqdm": {"query/cli", "query/fetching", "query/auditing"},
     "platformdirs": {"query/place"},
     "socket": {
         "query/addresses", "query/index", "indexer/values", "indexer/rpsl", "indexer/delegated",
@@ -29,8 +29,9 @@ HOMES = {
     "http": {"indexer/web", "indexer/transfer"},
     "ssl": {"indexer/web"},
     "dns": {"query/mx"},
+    "pytricia": {"indexer/prefix_set"},
 }  # fmt: skip
-NO_NUMPY = {"query/many", "query/quads"}  # the only modules of query that import NumPy
+NO_NUMPY = {"query/many", "query/quads", "query/audit"}  # the modules of query that import NumPy
 
 
 def name_of(path: Path) -> str:

@@ -6,6 +6,7 @@ import gzip
 import ipaddress
 import os
 import re
+from bisect import bisect_right
 from collections import Counter
 from datetime import date
 from itertools import pairwise
@@ -27,6 +28,7 @@ from rirdex.indexer.delegated import (
     merged,
     read_delegated,
 )  # fmt: skip
+from rirdex.indexer.stated import Statistics, gather
 from rirdex.query.errors import DumpError
 
 DATA = Path(os.environ.get("RIRDEX_REAL_DATA") or "/nonexistent")
@@ -72,7 +74,8 @@ def naive(line: str) -> tuple[str, Row] | None:
         day = (date.fromisoformat(fields[5]) - date(1970, 1, 1)).days if fields[5] else 0
     except ValueError:
         day = 0
-    return fields[2], (first, last, registry, status, day, fields[1].upper())
+    country = fields[1].upper() if re.fullmatch("[A-Za-z]{2}", fields[1]) else ""
+    return fields[2], (first, last, registry, status, day, country)
 
 
 def rows(ranges: Ranges) -> list[Row]:
@@ -80,9 +83,13 @@ def rows(ranges: Ranges) -> list[Row]:
     first, last = (whole(side) for side in (ranges.first, ranges.last))
     return [
         (first[k], last[k], REGISTRIES[ranges.registry[k]], STATUSES[ranges.status[k]],
-         int(ranges.date[k]), ranges.country[k].decode())
+         int(ranges.date[k]), letters(ranges.country[k]))
         for k in range(len(first))
     ]  # fmt: skip
+
+
+def letters(code: Any) -> str:
+    return int(code).to_bytes(2, "big").decode() if code else ""
 
 
 def whole(addresses: Any) -> list[int]:
@@ -156,7 +163,7 @@ def test_a_file_tells_its_registry_serial_date_and_counts() -> None:
     assert read.ipv6.first.dtype == np.uint64
     assert read.ipv4.first.dtype == read.asn.last.dtype == np.int64
     assert read.ipv4.date.dtype == np.uint16
-    assert read.ipv4.country.dtype == np.dtype("S2")
+    assert read.ipv4.country.dtype == np.uint16
 
 
 @pytest.mark.parametrize(
@@ -319,7 +326,7 @@ START = st.one_of(
 def lines(draw: st.DrawFn) -> str:
     kind, start, value = draw(START)
     registry = draw(st.sampled_from([*NAMES, "example"]))
-    country = draw(st.sampled_from(["", "ZZ", "FR", "de"]))
+    country = draw(st.sampled_from(["", "ZZ", "FR", "de", "D", "DEU", "D1", "{a", "\xc4"]))
     day = draw(st.sampled_from(["", "00000000", "20240229", "20230229", "19700101", "2024"]))
     status = draw(st.sampled_from([*STATUSES[1:5], "", "legacy", "allocate", "allocatedx"]))
     tail = draw(st.sampled_from(["", "|", "|A1", "|A1|e-stats"]))
@@ -349,43 +356,116 @@ def test_any_bytes_below_a_version_line_are_records_or_rejects(garbage: bytes) -
     assert all(reject.sample for reject in read.rejects)
 
 
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [("jp", "JP"), ("zZ", "ZZ"), ("", ""), ("J", ""), ("JPN", ""), ("J1", ""), ("[Z", ""),
+     ("  ", ""), ("\xc4", "")],
+)  # fmt: skip
+def test_a_country_is_two_letters_or_none(text: str, country: str) -> None:
+    read = read_delegated(file(f"apnic|{text}|ipv4|192.0.2.0|256|20230101|allocated|x"), "stats")
+    assert letters(read.ipv4.country[0]) == country
+
+
+Cell = tuple[int, int, int, int, int]  # first, how many more, registry, status, country
 CELLS = st.lists(
-    st.tuples(st.integers(0, 40), st.integers(0, 6), st.integers(0, 2), st.integers(1, 2)),
+    st.tuples(
+        st.integers(0, 40), st.integers(0, 6), st.integers(0, 2), st.integers(1, 2),
+        st.sampled_from([0, 0x4652, 0x4A50]),
+    ),
     max_size=12,
-)
+)  # fmt: skip
+
+
+def of_cells(cells: list[Cell], base: int) -> Ranges:
+    """Return ranges that begin behind an address; those behind 2**32 are IPv6."""
+    registry, status, country = (np.array([cell[k] for cell in cells], int) for k in (2, 3, 4))
+    return Ranges(
+        column([base + cell[0] for cell in cells], base > 0),
+        column([base + cell[0] + cell[1] for cell in cells], base > 0),
+        registry.astype(np.uint8), status.astype(np.uint8), np.zeros(len(cells), np.uint16),
+        country.astype(np.uint16),
+    )  # fmt: skip
 
 
 @given(CELLS, st.sampled_from([0, 2**64 - 20, 2**128 - 47]))
 def test_merging_keeps_every_address_and_leaves_nothing_that_touches(
-    cells: list[tuple[int, int, int, int]], base: int
+    cells: list[Cell], base: int
 ) -> None:
-    wide = base > 0
-    first = [base + cell[0] for cell in cells]
-    last = [base + cell[0] + cell[1] for cell in cells]
-    count = len(cells)
-    ranges = Ranges(
-        column(first, wide), column(last, wide),
-        np.array([cell[2] for cell in cells], np.uint8),
-        np.array([cell[3] for cell in cells], np.uint8),
-        np.zeros(count, np.uint16), np.zeros(count, "S2"),
-    )  # fmt: skip
+    ranges = of_cells(cells, base)
     found = merged(ranges)
     starts, ends = whole(found.first), whole(found.last)
     assert starts == sorted(starts)
     assert found.first.dtype == ranges.first.dtype
     assert found.last.shape == found.first.shape
-    for group in {(cell[2], cell[3]) for cell in cells}:
-        mine = [k for k in range(len(starts))
-                if (found.registry[k], found.status[k]) == group]  # fmt: skip
+    groups = list(zip(found.registry, found.status, found.country, strict=True))
+    for group in {cell[2:] for cell in cells}:
+        mine = [k for k in range(len(starts)) if groups[k] == group]
         covered = [x for k in mine for x in range(starts[k], ends[k] + 1)]
         assert covered == sorted(
             {base + cell[0] + k for cell in cells if cell[2:] == group for k in range(cell[1] + 1)}
         )
         assert all(ends[a] + 1 < starts[b] for a, b in pairwise(mine))
-    assert len(starts) == sum(
-        int(((found.registry == r) & (found.status == s)).sum())
-        for r, s in {cell[2:] for cell in cells}
+    assert set(groups) == {cell[2:] for cell in cells}
+
+
+def said_of(cells: list[Cell], address: int) -> tuple[str | None, str, str | None] | None:
+    """Return what records say of an address: registry, status and country; naively."""
+    here = [cell[2:] for cell in cells if cell[0] <= address <= cell[0] + cell[1]]
+    whose = {cell[:2] for cell in here}
+    lands = {letters(cell[2]) or None for cell in here}
+    if len(whose) > 1:
+        return None, "allocated", None
+    return next(
+        ((REGISTRIES[r], STATUSES[s], lands.pop() if len(lands) == 1 else None) for r, s in whose),
+        None,
     )
+
+
+@given(CELLS, st.sampled_from([0, 2**64 - 20, 2**128 - 47]))
+def test_tables_have_the_country_and_authority_does_not_care(cells: list[Cell], base: int) -> None:
+    empty = of_cells([], 0), of_cells([], 1)
+    held = of_cells(cells, base)
+    files = [Delegated("NRO", "1", 9000, *pair, empty[0], {}, [])
+             for pair in [(empty[0], held) if base else (held, empty[1])]]  # fmt: skip
+    stated = gather([Statistics("stats", each, True) for each in files], [], REGISTRIES[:2])
+    if base:
+        begins = whole(np.stack([stated.tables["stated6.hi"], stated.tables["stated6.lo"]], axis=1))
+    else:
+        begins = whole(stated.tables["stated4.begin"])
+    what = stated.tables["stated6.what" if base else "stated4.what"].tolist()
+    assert all(one != other for one, other in pairwise(what))
+    used = [entry for entry in stated.entries if entry]
+    assert len({tuple(entry.values()) for entry in used}) == len(used) == len(stated.entries) - 1
+    for offset in range(48 if base < 2**127 else 47):
+        place = bisect_right(begins, base + offset) - 1
+        entry = stated.entries[what[place]] if place >= 0 else None
+        found = entry and (entry["registry"], entry["status"], entry["country"])
+        assert found == said_of(cells, offset)
+        assert entry is None or entry["file"] == "stats"
+    # Whoever is responsible is so whatever the countries are.
+    plain = held._replace(country=np.zeros(len(cells), np.uint16))
+    other = gather(
+        [Statistics("stats", each._replace(ipv4=plain) if not base else each._replace(ipv6=plain),
+                    True) for each in files], [], REGISTRIES[:2],
+    )  # fmt: skip
+    for claims in (stated.claims, other.claims):
+        narrow = [(*pair, owner) for *pair, owner in zip(*claims.narrow, strict=True)]
+        wide = [(a << 64 | b, c << 64 | d, owner) for (a, b, c, d), owner in
+                zip(claims.wide.tolist(), claims.owner.tolist(), strict=True)]  # fmt: skip
+        for offset in range(47):
+            owners = {o for low, high, o in narrow + wide if low <= base + offset <= high}
+            assert owners == {r for a, n, r, _, _ in cells if a <= offset <= a + n and r < 2}
+
+
+def test_a_file_with_more_kinds_than_a_byte_counts_is_told_apart() -> None:
+    letters_of = [f"{a}{b}" for a in "ABCDEFGHIJKLM" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    records = [f"ripencc|{code}|ipv4|10.{k >> 8}.{k & 255}.0|256|20200101|allocated|x"
+               for k, code in enumerate(letters_of)]  # fmt: skip
+    held = read_delegated(file(*records), "stats")
+    stated = gather([Statistics("stats", held, True)], [], ["RIPE"])
+    assert stated.tables["stated4.what"].dtype == np.uint16
+    found = [stated.entries[k] for k in stated.tables["stated4.what"]]
+    assert [entry and entry["country"] for entry in found] == [None, *letters_of, None]
 
 
 def column(numbers: list[int], wide: bool) -> Any:
