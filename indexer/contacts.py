@@ -21,7 +21,7 @@ from . import roles
 from .batch import RS_LOWER, SAYS
 from .intern import Dictionary
 from .resolver import Resolver, Step
-from .results import Results
+from .results import Items, Results
 from .rows import Rows
 from .scan import Ints
 
@@ -96,11 +96,11 @@ def resolve(
     ``parents`` is the smallest net of the same registry that contains each net, -1 without one;
     ``kind``, ``placeholder`` and ``rs`` (an RS maintainer in mnt-by) are those of all rows.
     """
-    results = Results()
+    results, items = Results(), Items(rows, objects)
     nets = np.zeros(len(net_rows), np.uint32)
     others = np.zeros(len(objects), np.uint32)
     for number, registry in enumerate(rows.registries):
-        resolver = Resolver(rows, objects, org_object, registry, results)
+        resolver = Resolver(rows, objects, org_object, registry, items, results)
         mine = np.flatnonzero(rows.registry[net_rows] == number)
         systems = np.flatnonzero(
             (rows.kind[objects] == _SYSTEM) & (rows.registry[objects] == number)

@@ -55,6 +55,13 @@ class Dictionary:
     def __len__(self) -> int:
         return len(self.at) - 1
 
+    def texts(self, codes: NDArray[Any] | None = None) -> list[bytes]:
+        """Return the texts of some codes, or all."""
+        text = bytes(self.text) if codes is None else memoryview(self.text)
+        start = self.at[:-1] if codes is None else self.at[codes]
+        end = self.at[1:] if codes is None else self.at[1:][codes]
+        return [bytes(text[a:b]) for a, b in zip(start.tolist(), end.tolist(), strict=True)]
+
     def lengths(self) -> Ints:
         """Return the length of every text, in bytes."""
         at = self.at.astype(np.int64)

@@ -40,7 +40,7 @@ from .references import (
     VALID,
     WEAK,
 )
-from .results import Item, Results
+from .results import Item, Items, Parsed, Results
 from .rows import Rows
 from .scan import Ints
 
@@ -57,7 +57,6 @@ _ITSELF: Final = -1
 
 Found = tuple[list[Item], int]
 Step = tuple[str, Callable[[int], Found]]
-Parsed = dict[bytes, list[bytes]]
 
 
 class Place(NamedTuple):
@@ -72,37 +71,23 @@ class Resolver:
     """Find results of one registry's objects, by its order of places."""
 
     def __init__(
-        self, rows: Rows, objects: Ints, org_object: Ints, registry: str, results: Results
-    ) -> None:
+        self, rows: Rows, objects: Ints, org_object: Ints, registry: str, items: Items,
+        results: Results,
+    ) -> None:  # fmt: skip
         self._rows, self._objects, self._org_object = rows, objects, org_object
         self._results = results
+        self.parsed, self.of_object = items.of_code, items.of_object
         self.registry = registry = RULES_OF.get(registry, registry)
-        self._memory: dict[int, Parsed] = {}
         names = [name for name in rows.registries if RULES_OF.get(name, name) == registry]
         mine = np.isin(rows.registry[objects], [rows.registries.index(name) for name in names])
         kinds = rows.kind[objects]
         self._held = frozenset(np.unique(kinds[mine]).tolist())
         self._known: dict[int, dict[bytes, int]] = {}
-        keys, words = rows.code("key")[objects], rows.words["key"]
         for kind in (_CLASS["role"], _CLASS["person"], _CLASS["irt"], _CLASS["mntner"]):
-            found = np.flatnonzero(mine & (kinds == kind)).tolist()
-            self._known[kind] = {words[int(keys[k])]: k for k in reversed(found)}
+            found = np.flatnonzero(mine & (kinds == kind))[::-1]
+            keys = rows.words["key"].texts(rows.code("key")[objects[found]])
+            self._known[kind] = dict(zip(keys, found.tolist(), strict=True))
         self.phases = _PHASES[registry](self) if registry in _PHASES else []
-
-    def parsed(self, code: int) -> Parsed:
-        """Return the items of a text of references by letter."""
-        found = self._memory.get(code)
-        if found is None:
-            found = {}
-            for line in self._rows.words["contact"][code].split(b"\n"):
-                if line:
-                    found.setdefault(line[:1], []).append(line[2:])
-            self._memory[code] = found
-        return found
-
-    def of_object(self, number: int) -> Parsed:
-        """Return the items of an object by letter."""
-        return self.parsed(int(self._rows.code("contact")[self._objects[number]]))
 
     def tabulated(
         self, column: str, step: Callable[[int], Found], which: Ints
@@ -114,14 +99,16 @@ class Resolver:
         codes = self._rows.code(column)[which]
         size = len(self._rows.words[column])
         found, flags = np.zeros(size, np.uint32), np.zeros(size, np.uint32)
-        missing = DANGLING if _CLASS["organisation"] in self._held else UNLOADED
-        for code in np.flatnonzero(np.bincount(codes, minlength=size)).tolist():
-            asked = int(self._org_object[code]) if column == "org" else code
-            if code and asked < 0:
-                flags[code] = missing
-            elif code:
-                items, flags[code] = step(asked)
-                found[code] = self._results.code(items)
+        used = np.flatnonzero(np.bincount(codes, minlength=size))
+        used = used[used > 0]
+        if column == "org":
+            missing = DANGLING if _CLASS["organisation"] in self._held else UNLOADED
+            flags[used[self._org_object[used] < 0]] = missing
+            used = used[self._org_object[used] >= 0]
+        asked = self._org_object[used] if column == "org" else used
+        told = [step(number) for number in asked.tolist()]
+        found[used] = [self._results.code(items) for items, _ in told]
+        flags[used] = [flag for _, flag in told]
         return codes, found, flags
 
     def add_organisations(
@@ -198,12 +185,16 @@ class Resolver:
     def mailboxes(self, number: int, rule: str, refers: int, letter: bytes = MAIL) -> Found:
         """Return the items of an object's mailboxes; ``refers`` is the object that leads to it."""
         own = self.of_object(number)
+        found = own.get(letter)
+        if found is None:
+            return [], BAD_MAILBOX if BAD in own else 0
+        checked = INVALID in own or VALID in own
+        code, text = _RULE[rule], self._results.text
         items = []
-        for address in own.get(letter, ()):
-            status, day = _status(own, address)
-            mail = self._results.text(address)
-            items.append((_RULE[rule], status, mail, number + 1, refers, day))
-        return items, BAD_MAILBOX if BAD in own and not items else 0
+        for address in found:
+            status, day = _status(own, address) if checked else (_UNKNOWN, 0)
+            items.append((code, status, text(address), number + 1, refers, day))
+        return items, 0
 
     def follow(
         self, names: Sequence[bytes], place: Place, refers: int = _ITSELF, mail: bytes = MAIL
@@ -212,15 +203,15 @@ class Resolver:
         items: list[Item] = []
         flags = 0
         for name in names:
-            number = next(
-                (self._known[k][name] for k in place.classes if name in self._known[k]), -1
-            )
-            if number < 0:
+            for kind in place.classes:
+                number = self._known[kind].get(name)
+                if number is not None:
+                    found, flag = self.mailboxes(number, place.rule, refers, mail)
+                    items += found
+                    flags |= flag
+                    break
+            else:
                 flags |= DANGLING if self.holds(place) else UNLOADED
-                continue
-            found, flag = self.mailboxes(number, place.rule, refers, mail)
-            items += found
-            flags |= flag
         return items, flags
 
     def first(self, parsed: Parsed, places: Sequence[Place], refers: int = _ITSELF) -> Found:
@@ -260,8 +251,6 @@ class Resolver:
 
 def _status(own: Parsed, address: bytes) -> tuple[int, int]:
     """Return what an object says of its mailbox: status, and the day as days since 1970."""
-    if INVALID not in own and VALID not in own:
-        return _UNKNOWN, 0
     wanted = address.lower()
     if any(text.lower() == wanted for text in own.get(INVALID, ())):
         return _INVALID, 0

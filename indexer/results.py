@@ -1,4 +1,4 @@
-"""Collect the distinct results of resolving contacts: runs of mailboxes, each with its rule."""
+"""Hold what leads to contacts, and collect the distinct results: runs of mailboxes with rules."""
 
 from __future__ import annotations
 
@@ -10,10 +10,35 @@ from numpy.typing import NDArray
 from rirdex.query import layout
 
 from .intern import Dictionary, narrowed
+from .rows import Rows
 from .scan import Ints
 
 # What an item is: rule, status, mailbox, what has it, what refers to it, day (`layout.COLUMNS`).
 Item = tuple[int, int, int, int, int, int]
+Parsed = dict[bytes, list[bytes]]
+
+
+class Items:
+    """Hold the items of every text of references, by letter, taken apart when asked for."""
+
+    def __init__(self, rows: Rows, objects: Ints) -> None:
+        self._texts = rows.words["contact"].texts()
+        self._codes = rows.code("contact")[objects].tolist()
+        self._known: dict[int, Parsed] = {}
+
+    def of_code(self, code: int) -> Parsed:
+        """Return the items of a text."""
+        found = self._known.get(code)
+        if found is None:
+            found = self._known[code] = {}
+            for line in self._texts[code].split(b"\n"):
+                if line:
+                    found.setdefault(line[:1], []).append(line[2:])
+        return found
+
+    def of_object(self, number: int) -> Parsed:
+        """Return the items of an object."""
+        return self.of_code(self._codes[number])
 
 
 class Results:
@@ -31,7 +56,7 @@ class Results:
 
     def code(self, items: list[Item]) -> int:
         """Return the code of a result, 0 for an empty one."""
-        run = tuple(dict.fromkeys(items))
+        run = tuple(items) if len(items) < 2 else tuple(dict.fromkeys(items))
         found = self._known.get(run)
         if found is None:
             found = self._known[run] = len(self._items) + 1
