@@ -30,31 +30,31 @@ CSIRT_COLUMNS: Final = ("country", "name", "mail", "form", "source", "checked")
 _OVERRIDE_COLUMNS: Final = ("match", "contact", "note", "valid_until")
 _NAME: Final = r"[^\x00-\x20\x7f-\xa0@<>(),:;\"\\\[\]*/.]+"
 _LABEL = re.compile(_NAME)
-_DOMAIN = re.compile(rf"{_NAME}(?:\.{_NAME})+")
+DOMAIN = re.compile(rf"{_NAME}(?:\.{_NAME})+")
 MAILBOX = re.compile(
-    rf'(?:"[^"\x00-\x1f\x7f-\x9f]+"|[^\x00-\x20\x7f-\xa0@<>(),:;"\\\[\]]+)@{_DOMAIN.pattern}'
+    rf'(?:"[^"\x00-\x1f\x7f-\x9f]+"|[^\x00-\x20\x7f-\xa0@<>(),:;"\\\[\]]+)@{DOMAIN.pattern}'
 )
 URL = re.compile(r"https?://[^\x00-\x20\x7f-\xa0/?#<>\"]+[^\x00-\x20\x7f-\xa0<>\"]*", re.I)
-_HANDLE = re.compile(r"(?=.*[A-Z])(?!AS\d+$)[A-Z0-9][\w-]*", re.ASCII | re.I)
+HANDLE = re.compile(r"(?=.*[A-Z])(?!AS\d+$)[A-Z0-9][\w-]*", re.ASCII | re.I)
 _COUNTRY = re.compile(r"[A-Z]{2}|")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|", re.ASCII)
-_TEXT = re.compile(r".*\S.*", re.DOTALL)
+TEXT = re.compile(r".*\S.*", re.DOTALL)
 _ENTRY: Final = ("mailbox", "domain", "tld", "mark", "reason", "owners", "source")
 _WHOSE: Final = ("mailboxes", "domains", "organisations")
 _FORM: Final = ("name", "url", *_WHOSE, "only", "single", "source", "checked")
 # Of each key of the TOML files: its type, what texts match, and what to write.
 _KEYS: Final[Mapping[str, tuple[type, re.Pattern[str], str]]] = {
     "mailbox": (str, MAILBOX, "a mailbox"),
-    "domain": (str, _DOMAIN, "a domain, as example.net"),
+    "domain": (str, DOMAIN, "a domain, as example.net"),
     "tld": (str, _LABEL, "the last label of domains, as invalid"),
     "mark": (str, re.compile("|".join(MARKS)), f"one of {', '.join(MARKS)}"),
     "url": (str, URL, "an http or https URL"),
     "mailboxes": (list, MAILBOX, "a list of mailboxes"),
-    "domains": (list, _DOMAIN, "a list of domains"),
-    **dict.fromkeys(("owners", "organisations"), (list, _HANDLE, "a list of handles")),
-    **dict.fromkeys(("name", "reason", "source"), (str, _TEXT, "a text in quotes")),
-    **dict.fromkeys(("only", "single"), (bool, _TEXT, "true or false")),
-    "checked": (date, _TEXT, "a date without quotes, as 2026-01-31"),
+    "domains": (list, DOMAIN, "a list of domains"),
+    **dict.fromkeys(("owners", "organisations"), (list, HANDLE, "a list of handles")),
+    **dict.fromkeys(("name", "reason", "source"), (str, TEXT, "a text in quotes")),
+    **dict.fromkeys(("only", "single"), (bool, TEXT, "true or false")),
+    "checked": (date, TEXT, "a date without quotes, as 2026-01-31"),
 }
 
 
@@ -152,7 +152,7 @@ class Desk:
             return _MASKED
         handles = {org.upper() for org in orgs}
         for table in self.never:
-            for key in _keys(mailbox):
+            for key in keys_of(mailbox):
                 for verdict, owners in table.get(key, ()):
                     if owners.isdisjoint(handles):
                         return None if verdict.mark == "keep" else verdict
@@ -160,7 +160,7 @@ class Desk:
 
     def form(self, mailbox: str | None, orgs: Names) -> Form | None:
         """Return the web form for a mailbox, else for an organisation; None when there is none."""
-        keys = (_keys(mailbox) if mailbox else []) + [org.upper() for org in orgs]
+        keys = (keys_of(mailbox) if mailbox else []) + [org.upper() for org in orgs]
         found = (table[key] for table in self.forms for key in keys if key in table)
         return next(found, None)
 
@@ -193,7 +193,7 @@ class Desk:
         return [team for country in order for team in self.teams if team.country == country]
 
 
-def _keys(mailbox: str) -> list[str]:
+def keys_of(mailbox: str) -> list[str]:
     """Return a mailbox, its domain and every domain above it, in lower case."""
     keys = [mailbox.lower().rstrip(".")]
     domain = keys[0].rpartition("@")[2]
@@ -216,22 +216,22 @@ def load_desk(folder: str | None = None, *, today: date | None = None) -> Desk:
     folder = desk_folder(folder)
     packaged = os.path.dirname(__file__)
     day = today or date.today()
-    overrides = tuple(_overrides(*_text(folder, "overrides.csv")))
+    overrides = tuple(_overrides(*text_of(folder, "overrides.csv")))
     valid = tuple(o for o in overrides if o.valid_until is None or day <= o.valid_until)
     ranges, named = _indexes(valid)
     return Desk(
         folder=folder,
         overrides=valid,
         expired=tuple(o for o in overrides if o.valid_until is not None and o.valid_until < day),
-        teams=tuple(_csirts(*_text(folder, "csirt.csv"))),
-        never=(_never(*_text(folder, "never.toml")), _never(*_text(packaged, "never.toml"))),
-        forms=(_forms(*_text(folder, "forms.toml")), _forms(*_text(packaged, "forms.toml"))),
+        teams=tuple(_csirts(*text_of(folder, "csirt.csv"))),
+        never=(_never(*text_of(folder, "never.toml")), _never(*text_of(packaged, "never.toml"))),
+        forms=(_forms(*text_of(folder, "forms.toml")), _forms(*text_of(packaged, "forms.toml"))),
         ranges=ranges,
         named=named,
     )
 
 
-def _text(folder: str, name: str) -> tuple[str, str]:
+def text_of(folder: str, name: str) -> tuple[str, str]:
     """Return the path of a file and its text, none when it is missing."""
     path = os.path.join(folder, name)
     try:
@@ -245,7 +245,8 @@ def _text(folder: str, name: str) -> tuple[str, str]:
         raise DeskError(path, f"byte {error.start} is no UTF-8: save the file as UTF-8") from None
 
 
-def _check(right: object, path: str, where: str, message: str) -> None:
+def check(right: object, path: str, where: str, message: str) -> None:
+    """Raise `DeskError` unless something is right."""
     if not right:
         raise DeskError(path, f"{where}: {message}")
 
@@ -260,20 +261,20 @@ def _tables(
         raise DeskError(path, f"is no TOML ({error}): correct it") from None
     rows = parsed.pop(name, [])
     listed = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-    _check(listed, path, name, f"is no list of tables: write [[{name}]] above each {name}")
+    check(listed, path, name, f"is no list of tables: write [[{name}]] above each {name}")
     other = next(iter(parsed), "")
-    _check(not parsed, path, other, f"is unknown: write [[{name}]] above each {name}")
+    check(not parsed, path, other, f"is unknown: write [[{name}]] above each {name}")
     for number, row in enumerate(rows, 1):
         where = f"{name} {number}"
         for key in needed:
-            _check(key in row, path, where, f"has no {key}: add it")
+            check(key in row, path, where, f"has no {key}: add it")
         for key, value in row.items():
-            _check(key in keys, path, where, f"{key} is unknown: the keys are {', '.join(keys)}")
+            check(key in keys, path, where, f"{key} is unknown: the keys are {', '.join(keys)}")
             kind, pattern, write = _KEYS[key]
             texts = value if type(value) is list else [value] if kind is str else []
             right = all(isinstance(text, str) and pattern.fullmatch(text) for text in texts)
             right = right and type(value) is kind
-            _check(right, path, where, f"{key} is {shown(value)}: write {write}")
+            check(right, path, where, f"{key} is {shown(value)}: write {write}")
         yield where, row
 
 
@@ -282,7 +283,7 @@ def _never(path: str, text: str) -> _Never:
     table: _Never = {}
     for where, row in _tables(path, text, "entry", _ENTRY, ("mark", "reason")):
         given = [kind for kind in ("mailbox", "domain", "tld") if kind in row]
-        _check(len(given) == 1, path, where, f"names {' and '.join(given) or 'nothing'}: write "
+        check(len(given) == 1, path, where, f"names {' and '.join(given) or 'nothing'}: write "
                "exactly one of mailbox, domain, tld")  # fmt: skip
         owners = frozenset(owner.upper() for owner in row.get("owners", ()))
         verdict = Verdict(row["mark"], row["reason"])
@@ -296,7 +297,7 @@ def _forms(path: str, text: str) -> dict[str, Form]:
     for where, row in _tables(path, text, "form", _FORM, ("name", "url")):
         mails, domains, orgs = (tuple(row.get(key, ())) for key in _WHOSE)
         keys = [*map(str.lower, mails + domains), *map(str.upper, orgs)]
-        _check(keys, path, where, "is for nobody: add mailboxes, domains or organisations")
+        check(keys, path, where, "is for nobody: add mailboxes, domains or organisations")
         form = Form(
             row["name"], row["url"], mails, domains, orgs, row.get("only", False),
             row.get("single", False), row.get("source", ""), row.get("checked"),
@@ -321,12 +322,12 @@ def _rows(path: str, text: str, columns: Sequence[str]) -> Iterator[tuple[int, l
         if not heading:
             heading = [field.lower() for field in fields]
             missing = [column for column in columns if column not in heading]
-            _check(not missing, path, where, f"the heading lacks {', '.join(missing)}: write "
+            check(not missing, path, where, f"the heading lacks {', '.join(missing)}: write "
                    f"{','.join(columns)}")  # fmt: skip
             places = [heading.index(column) for column in columns]
         elif any(fields):
             more = any(fields[len(heading) :])
-            _check(not more, path, where, f"has {len(fields)} fields under a heading of "
+            check(not more, path, where, f"has {len(fields)} fields under a heading of "
                    f"{len(heading)}: put a text with a comma in quotes")  # fmt: skip
             fields += [""] * (len(heading) - len(fields))
             yield number, [fields[place] for place in places]
@@ -334,7 +335,7 @@ def _rows(path: str, text: str, columns: Sequence[str]) -> Iterator[tuple[int, l
 
 def _date(path: str, where: str, text: str) -> date | None:
     try:
-        _check(_DATE.fullmatch(text), path, where, f"{shown(text)} is no date: write 2026-01-31")
+        check(_DATE.fullmatch(text), path, where, f"{shown(text)} is no date: write 2026-01-31")
         return date.fromisoformat(text) if text else None
     except ValueError as error:
         raise DeskError(path, f"{where}: {shown(text)} is no date ({error}): correct it") from None
@@ -348,10 +349,10 @@ def _overrides(path: str, text: str) -> Iterator[Override]:
             kind = _kind(match)
         except AddressError as error:
             raise DeskError(path, f"{where}: {error}") from None
-        _check(kind, path, where, f"{shown(match)} matches nothing: write an address, a prefix, a "
+        check(kind, path, where, f"{shown(match)} matches nothing: write an address, a prefix, a "
                "range, an AS number (AS64500), a mailbox or an organisation's handle")  # fmt: skip
         right = MAILBOX.fullmatch(contact) or URL.fullmatch(contact)
-        _check(right, path, where, f"{shown(contact)} is no contact: write a mailbox or a URL")
+        check(right, path, where, f"{shown(contact)} is no contact: write a mailbox or a URL")
         yield Override(match, kind, contact, note, _date(path, where, until), line)
 
 
@@ -361,7 +362,7 @@ def _kind(text: str) -> str:
         return "mailbox" if MAILBOX.fullmatch(text) else ""
     if as_number(text) is not None:
         return "asn"
-    return "range" if span(text) else "organisation" if _HANDLE.fullmatch(text) else ""
+    return "range" if span(text) else "organisation" if HANDLE.fullmatch(text) else ""
 
 
 def _indexes(overrides: Iterable[Override]) -> tuple[_Ranges, _Named]:
@@ -385,10 +386,10 @@ def _csirts(path: str, content: str) -> Iterator[Csirt]:
     for line, (country, name, mail, form, source, checked) in _rows(path, content, CSIRT_COLUMNS):
         where, country = f"line {line}", country.upper()
         known = _COUNTRY.fullmatch(country)
-        _check(known, path, where, f"{shown(country)} is no country: write two letters")
-        _check(name, path, where, "has no name: add it")
+        check(known, path, where, f"{shown(country)} is no country: write two letters")
+        check(name, path, where, "has no name: add it")
         for text, pattern, kind in ((mail, MAILBOX, "mailbox"), (form, URL, "URL")):
             right = not text or pattern.fullmatch(text)
-            _check(right, path, where, f"{shown(text)} is no {kind}: write one or nothing")
+            check(right, path, where, f"{shown(text)} is no {kind}: write one or nothing")
         day = _date(path, where, checked)
         yield Csirt(country, name, mail or None, form or None, source, day)
