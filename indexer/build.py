@@ -12,7 +12,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -36,6 +35,8 @@ from .extras import READERS, day_of, read_extra, statistics
 from .iana import load_iana, load_special
 from .nets import Claims
 from .pool import Task, give_back_memory, keep_freed_memory, read_all
+from .report import Report, Summary, of_evidence
+from .routes import read_routes, tables
 from .rows import Rows, join
 from .sources import Source
 from .stated import Stated, gather, iana_claims
@@ -48,40 +49,6 @@ Progress = Callable[[int], object]
 Blocks = Sequence[tuple[int, int, int, str]]
 
 
-@dataclass
-class Report:
-    """Tell what came of one source: counts, rejects, time. ``rejects`` are samples."""
-
-    name: str
-    path: str
-    size: int
-    sha256: str = ""
-    text_bytes: int = 0
-    date: str | None = None
-    serial: str | None = None
-    registries: tuple[str, ...] = ()
-    classes: dict[str, int] = field(default_factory=dict)
-    kept: int = 0
-    duplicates: int = 0
-    reject_counts: dict[str, int] = field(default_factory=dict)
-    rejects: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass
-class Summary:
-    """Tell what a build did: its sources, what was skipped, the size of the index, the time."""
-
-    path: str
-    reports: list[Report]
-    skipped: list[tuple[str, str]]
-    nets: int
-    objects: int
-    index_bytes: int
-    seconds: float
-    warnings: list[str]
-
-
 def build(
     paths: Sequence[str],
     target: str,
@@ -89,6 +56,7 @@ def build(
     snapshot: date | None = None,
     strict: bool = False,
     processes: int | None = None,
+    routes: Sequence[str] = (),
     iana: Blocks | None = None,
     special: Blocks | None = None,
     progress: Progress = lambda _: None,
@@ -98,8 +66,9 @@ def build(
 
     ``snapshot`` is the date of the dumps where they do not say; ``strict`` makes a bad record an
     error; ``processes`` is the number of reading processes, 0 = read in this one; ``total`` and
-    ``progress`` are told bytes of the files. ``iana`` and ``special`` are tables to use instead of
-    IANA's: (family, first, last, registry or name). Raises `DumpError`, `StoreError`.
+    ``progress`` are told bytes of the files; ``routes`` are routing tables. ``iana`` and
+    ``special`` are tables to use instead of IANA's: (family, first, last, registry or name).
+    Raises `DumpError`, `StoreError`.
     """
     begin = time.monotonic()
     keep_freed_memory(32 << 20)
@@ -109,6 +78,10 @@ def build(
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))
         reports = [Report(source.name, source.place, source.size) for source in found]
+        announced = read_routes(routes)
+        beside = sorted(
+            map(of_evidence, announced.files), key=lambda told: (told.name, told.sha256)
+        )
         with writer.IndexFile(path) as file:
             dictionary = _dictionary(found)
             raw = writer.RawParts(file)
@@ -116,7 +89,9 @@ def build(
             give_back_memory()
             raw.finish(dictionary)
             if strict:
-                _refuse_rejects(reports)
+                _refuse_rejects(reports + beside)
+            for name, array in tables(announced).items():
+                file.put(name, array)
             extras = _read_extras(found, reports, progress)
             _date_as_fetched(reports)
             _date(reports, rows, snapshot, serials)
@@ -125,6 +100,7 @@ def build(
             iana_table, iana_rows = iana_claims(table, rows.registries)
             assembled = _assemble(rows, file, path, target, stated, iana_table)
             _count_duplicates(reports, rows, assembled)
+            reports += beside
             meta = file.finish(
                 _meta(reports, skipped, rows.origins, assembled)
                 | {

@@ -371,3 +371,17 @@ def joined_sets(sets: list[Set], codes: Codes, offset: Ints) -> tuple[Codes, lis
     known |= {members: len(sets) + place for place, members in enumerate(new)}
     united[owner[heads[several]]] = [known[union[run]] for run in runs]
     return united, sets + new
+
+
+def tables(routes: Routes) -> dict[str, NDArray[Any]]:
+    """Return the routes as tables of an index."""
+    sizes = [len(members) for members in routes.sets]
+    numbers = [asn for members in routes.sets for asn in members]
+    return {
+        "route4.first": routes.first, "route4.length": routes.length,
+        "route4.origins": routes.origins, "route4.parent": routes.parent,
+        "route6.hi": routes.high, "route6.lo": routes.low, "route6.length": routes.length6,
+        "route6.origins": routes.origins6, "route6.parent": routes.parent6,
+        "origin.at": np.cumsum([0, *sizes]).astype(np.uint32),
+        "origin.asn": np.array(numbers, np.uint32),
+    }  # fmt: skip

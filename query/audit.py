@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from . import layout
 from .addresses import Network, Span, shown
+from .audited import answering, cells, unlike_origins
 from .cells import list_at, text_at
 from .errors import Error
+from .geofeeds import Fed, unlike_feeds
 from .layout import INHERITED, RESULT_BITS, ROLE_BITS, UNLOADED
 from .mx import judging, said
 from .raw import raw_text
@@ -53,8 +55,8 @@ FINDINGS: Final = {
     "country-unlike-delegated": "the net's country is not that of the registry's statistics",
     "stale": "the net was last modified more than --stale-years before the newest records",
     "user-without-contact": "the net is a user's, and its contact is none or inherited",
-    "user-unlike-origin": "not measured: needs routes, which no index holds yet",
-    "geofeed-unlike-country": "not measured: needs the geofeed files",
+    "user-unlike-origin": "the net is a user's, and no AS that announces it is that user's",
+    "geofeed-unlike-country": "a geofeed has another country for addresses of the net",
     "mail-domain-dead": "a mailbox is in a domain that takes no mail",
 }
 BIT: Final = {code: 1 << place for place, code in enumerate(FINDINGS)}
@@ -125,41 +127,45 @@ class Measured(NamedTuple):
 def audit(
     index: Index, *, by: str = "registry", stale_years: int = 5, inside: Inside = None,
     registry: str | None = None, top: int = 20, dead: Collection[str] | None = None,
+    feeds: Sequence[Fed] | None = None,
 ) -> Audit:  # fmt: skip
     """Count the findings over all nets of an index, those inside a range or those of a registry.
 
     ``by`` is one of `BY`; 0 as ``top`` gives all groups. ``dead`` are the mail domains that take no
-    mail, None when nobody looked (`mx.look_up`). Raises `AuditError`, `AddressError`.
+    mail, None when nobody looked (`mx.look_up`); ``feeds`` are lines of geofeeds
+    (`geofeeds.read_geofeeds`). Raises `AuditError`, `AddressError`.
     """
     rows = chosen(index, inside, registry)
-    return summed(measure(index, rows, stale_years=stale_years, dead=dead), by=by, top=top)
+    found = measure(index, rows, stale_years=stale_years, dead=dead, feeds=feeds)
+    return summed(found, by=by, top=top)
 
 
 def chosen(index: Index, inside: Inside = None, registry: str | None = None) -> Ints:
     """Return the ids of the nets that can stand in a chain as a party's, ascending."""
     tables = index._tables
-    role = _of(tables, "piece_role")[: tables.nets] & ROLE_BITS
+    role = cells(tables, "piece_role")[: tables.nets] & ROLE_BITS
     kept = (role != layout.REGISTRY) & (role != layout.PLACEHOLDER)
     if registry is not None:
         names = [str(origin["registry"]) for origin in index.meta["origins"]]
         if registry.upper() not in names:
             raise AuditError(f"{shown(registry)} is none of {', '.join(sorted(set(names)))}")
-        kept &= np.array([name == registry.upper() for name in names])[_of(tables, "net_origin")]
+        kept &= np.array([name == registry.upper() for name in names])[cells(tables, "net_origin")]
     if inside is not None:
         kept &= np.isin(np.arange(tables.nets), index.nets(inside=inside))
     return np.flatnonzero(kept)
 
 
 def measure(
-    index: Index, rows: Ints, *, stale_years: int = 5, dead: Collection[str] | None = None
-) -> Measured:
+    index: Index, rows: Ints, *, stale_years: int = 5, dead: Collection[str] | None = None,
+    feeds: Sequence[Fed] | None = None,
+) -> Measured:  # fmt: skip
     """Judge nets, whose ids ascend; see `audit`."""
     tables = index._tables
-    needs = {code: text[14:] for code, text in FINDINGS.items() if text.startswith("not measured")}
+    needs: dict[str, str] = {}
     days = {index.meta["sources"][one["file"]]["date"] for one in index.meta["origins"]}
     newest = max(filter(None, days), default=None)  # of the records: statistics are beside them
     bits = _contacts(index, rows, frozenset(dead or ()))
-    lands = _lands(tables)[_of(tables, "net_country", rows)]
+    lands = _lands(tables)[cells(tables, "net_country", rows)]
     for code, others, source in (
         ("country-unlike-org", _of_organisations(tables, rows, lands), "organisations"),
         ("country-unlike-delegated", _delegated(tables, rows), "statistics of the dumps' date"),
@@ -173,26 +179,29 @@ def measure(
     else:
         day, month = np.datetime64(newest, "D"), np.datetime64(newest, "M")
         before = (month - 12 * stale_years).astype("M8[D]") + (day - month.astype("M8[D]"))
-        modified = _of(tables, "net_modified", rows)
+        modified = cells(tables, "net_modified", rows)
         bits |= ((modified > 0) & (modified < before.astype(int))) * np.uint32(BIT["stale"])
+    unlike = unlike_origins(index, rows)
+    if unlike is None:
+        needs["user-unlike-origin"] = "needs routes: build the index with --routes"
+    else:
+        bits |= unlike * np.uint32(BIT["user-unlike-origin"])
+    if feeds is None:
+        needs["geofeed-unlike-country"] = "needs geofeeds: --geofeed"
+    else:
+        other = np.isin(rows, unlike_feeds(index, feeds))
+        bits |= other * np.uint32(BIT["geofeed-unlike-country"])
     if dead is None:
         needs["mail-domain-dead"] = "needs a look-up of the mail domains: --mx"
-    narrow, wide = _answering(tables)
+    narrow, wide = answering(tables)
     four, six = np.split(rows, [int(np.searchsorted(rows, tables.nets4))])
     return Measured(index, stale_years, newest, needs, rows, bits, narrow[four], wide[six])
 
 
-def _of(tables: Tables, name: str, rows: Ints | None = None) -> NDArray[Any]:
-    """Return a column of the index, or some rows of it."""
-    view = tables.view(name)
-    column = np.frombuffer(view, np.dtype(view.format))
-    return column if rows is None else column[rows]
-
-
 def _of_pieces(tables: Tables, name: str) -> NDArray[Any]:
     """Return for every piece what a column has for its net."""
-    column = _of(tables, name)
-    return np.append(column, column[_of(tables, "piece_net")])
+    column = cells(tables, name)
+    return np.append(column, column[cells(tables, "piece_net")])
 
 
 def _from(tables: Tables, rows: Ints, wanted: Callable[[Ints, Ints], NDArray[np.bool_]]) -> Ints:
@@ -200,7 +209,7 @@ def _from(tables: Tables, rows: Ints, wanted: Callable[[Ints, Ints], NDArray[np.
 
     ``wanted`` gets pieces, and the places in ``rows`` of the nets they were reached from.
     """
-    above = _of(tables, "piece_above")
+    above = cells(tables, "piece_above")
     found = np.full(len(rows), -1, np.int64)
     place, piece = np.arange(len(rows)), rows
     while len(place):
@@ -214,11 +223,11 @@ def _from(tables: Tables, rows: Ints, wanted: Callable[[Ints, Ints], NDArray[np.
 def _contacts(index: Index, rows: Ints, dead: Collection[str]) -> Bits:
     """Return what there is to say of the contacts of nets."""
     tables = index._tables
-    value = _of(tables, "net_contact", rows)
+    value = cells(tables, "net_contact", rows)
     result = value & np.uint32(RESULT_BITS)
     bits = _judged(index, result, (), dead)
     _for_owners(index, rows, result, bits, dead)
-    role, contact = _of(tables, "piece_role"), _of_pieces(tables, "net_contact")
+    role, contact = cells(tables, "piece_role"), _of_pieces(tables, "net_contact")
     none, inherited, unloaded = result == 0, value & INHERITED > 0, value & UNLOADED > 0
     # What a net without a result would take from above may not be loaded there.
     unloaded[none] = _from(tables, rows[none], lambda piece, _: (
@@ -281,12 +290,12 @@ def _lands(tables: Tables) -> Lands:
 
 def _of_organisations(tables: Tables, rows: Ints, lands: Lands) -> Lands | None:
     """Return the countries of the organisations of nets with one; None when none is held."""
-    if not (_of(tables, "object_class") == layout.CLASSES.index("organisation")).any():
+    if not (cells(tables, "object_class") == layout.CLASSES.index("organisation")).any():
         return None
-    objects, org = _of(tables, "org_object"), _of(tables, "net_org", rows)
+    objects, org = cells(tables, "org_object"), cells(tables, "net_org", rows)
     codes = np.unique(org[lands > 0])
     codes = codes[objects[codes] >= 0]
-    numbers = _of(tables, "object_object", objects[codes])
+    numbers = cells(tables, "object_object", objects[codes])
     found = np.zeros(len(objects), np.uint16)
     for place in np.argsort(numbers).tolist():  # neighbours share a compressed block
         lines = _COUNTRY.finditer(raw_text(tables, int(numbers[place])))
@@ -302,34 +311,16 @@ def _delegated(tables: Tables, rows: Ints) -> Lands | None:
     if not lands.any():
         return None
     four, six = np.split(rows, [int(np.searchsorted(rows, tables.nets4))])
-    place = np.searchsorted(_of(tables, "stated4_begin"), _of(tables, "net_first4", four), "right")
-    narrow = np.append(0, _of(tables, "stated4_what"))[place]
-    high, low = (_of(tables, f"net_first6_{half}", six - tables.nets4) for half in ("hi", "lo"))
-    highs, lows = (np.append(_of(tables, f"stated6_{n}"), np.uint64(0)) for n in ("hi", "lo"))
+    place = np.searchsorted(
+        cells(tables, "stated4_begin"), cells(tables, "net_first4", four), "right"
+    )
+    narrow = np.append(0, cells(tables, "stated4_what"))[place]
+    high, low = (cells(tables, f"net_first6_{half}", six - tables.nets4) for half in ("hi", "lo"))
+    highs, lows = (np.append(cells(tables, f"stated6_{n}"), np.uint64(0)) for n in ("hi", "lo"))
     place = np.searchsorted(highs[:-1], high, "right")
     while (over := (place > 0) & (highs[place - 1] == high) & (lows[place - 1] > low)).any():
         place -= over
-    return lands.take(np.append(narrow, np.append(0, _of(tables, "stated6_what"))[place]))
-
-
-def _answering(tables: Tables) -> tuple[Ints, NDArray[np.float64]]:
-    """Return for how many IPv4 addresses and IPv6 /48 each net is the last one."""
-    count = len(tables.view("piece_role"))
-    narrow = np.zeros(count, np.int64)
-    nodes, entries = _of(tables, "trie4_nodes"), _of(tables, "trie4_root")
-    for shift, mask in ((tables.shift4, 0), *tables.levels4):
-        if mask:
-            inner = np.arange(mask + 1, dtype=np.int32)
-            entries = nodes[inner - entries[entries < -1][:, None]].ravel()
-        narrow += np.bincount(entries[entries >= 0], minlength=count) << shift
-    high, low, piece = (_of(tables, f"trie6_{name}") for name in ("hi", "lo", "piece"))
-    size = (np.append(high[1:], np.uint64(0)) - high).astype(float)
-    size += (np.append(low[1:], np.uint64(0)).astype(float) - low.astype(float)) / 2**64
-    size[-1:] += 2.0**64 * (high[-1:] == 0)  # one segment is all of IPv6
-    wide = np.bincount(piece[piece >= 0], size[piece >= 0] / 2**16, count).astype(np.float64)
-    for found in (narrow, wide):
-        np.add.at(found, _of(tables, "piece_net"), found[tables.nets :])
-    return narrow, wide
+    return lands.take(np.append(narrow, np.append(0, cells(tables, "stated6_what"))[place]))
 
 
 def _labelled(measured: Measured, by: str) -> tuple[Ints, Iterable[Sequence[str]]]:
@@ -337,16 +328,20 @@ def _labelled(measured: Measured, by: str) -> tuple[Ints, Iterable[Sequence[str]
     index, rows = measured.source, measured.rows
     tables = index._tables
     if by == "registry":
-        return _of(tables, "net_origin", rows), [[one["registry"]] for one in index.meta["origins"]]
+        return cells(tables, "net_origin", rows), [
+            [one["registry"]] for one in index.meta["origins"]
+        ]
     if by in _LISTS:
         name, most = _LISTS[by]
         joined, at = tables.view(f"text_{name}"), tables.view(f"text_{name}_at").tolist()
         lists = (str(joined[begin:end], "utf-8") for begin, end in pairwise(at))
-        return _of(tables, f"net_{name}", rows), (each.split("\n")[:most] for each in lists)
-    role, roles = _PARTIES[by], _of(tables, "piece_role") & ROLE_BITS
+        return cells(tables, f"net_{name}", rows), (each.split("\n")[:most] for each in lists)
+    role, roles = _PARTIES[by], cells(tables, "piece_role") & ROLE_BITS
     apart = by == "facilitator"  # it stands above the net
     place = _from(tables, rows, lambda p, k: (roles[p] == role) & ~(apart & (p == rows[k])))
-    nets = np.concatenate([np.arange(tables.nets), _of(tables, "piece_net"), [tables.nets]])[place]
+    nets = np.concatenate([np.arange(tables.nets), cells(tables, "piece_net"), [tables.nets]])[
+        place
+    ]
     seen = np.zeros(tables.nets + 1, bool)
     seen[nets] = True
     texts = [(name, tables.view(f"net_{name}")) for name in ("org", "descr", "netname")]

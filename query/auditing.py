@@ -16,6 +16,7 @@ import click
 from . import render
 from .cells import Json
 from .console import complain, write
+from .geofeeds import read_geofeeds
 from .index import open_index
 from .layout import RESULT_BITS
 from .records import chain_of
@@ -60,6 +61,8 @@ def _options(command: Command) -> Command:
         click.option("--registry", metavar="NAME", default=None, help="Only nets of a registry."),
         click.option("--stale-years", type=click.IntRange(0, 1000), default=5, show_default=True,
                      metavar="N", help="How long ago makes a net stale."),
+        click.option("--geofeed", "geofeeds", multiple=True, metavar="FILE",
+                     help="A geofeed (CSV, RFC 8805) to hold against countries. Repeatable."),
         click.option("--mx", "ask", is_flag=True,
                      help="Ask a name server whether the mail domains take mail."),
         click.option("--resolver", metavar="ADDRESS[:PORT]", default=None,
@@ -78,8 +81,8 @@ def _options(command: Command) -> Command:
 @desk_option
 def audit(
     path: str | None, by: str | None, top: int | None, finding: str | None, inside: str | None,
-    registry: str | None, stale_years: int, ask: bool, resolver: str | None, as_json: bool,
-    as_csv: bool, desk: str | None,
+    registry: str | None, stale_years: int, geofeeds: tuple[str, ...], ask: bool,
+    resolver: str | None, as_json: bool, as_csv: bool, desk: str | None,
 ) -> int:  # fmt: skip
     """Measure how accurate and reachable what is registered is: findings by nets and addresses.
 
@@ -99,7 +102,8 @@ def audit(
             raise click.UsageError(f"--registry: {error}") from None
         states = _look_up(mx.mail_domains(index, rows.tolist()), server) if ask else None
         dead = None if states is None else {d for d, state in states.items() if state in mx.DEAD}
-        measured = measure(index, rows, stale_years=stale_years, dead=dead)
+        feeds = read_geofeeds(geofeeds) if geofeeds else None
+        measured = measure(index, rows, stale_years=stale_years, dead=dead, feeds=feeds)
         if finding is not None:
             if finding in measured.needs:
                 raise click.UsageError(f"{finding} is not measured: {measured.needs[finding]}")

@@ -94,10 +94,16 @@ def _index_option(command: Command) -> Command:
     metavar="N",
     help="Reading processes; 0 reads in this one. The result is the same.",
 )
+@click.option(
+    "--routes",
+    multiple=True,
+    metavar="FILE",
+    help="A routing table: CAIDA pfx2as, RIPE's riswhoisdump, CSV of prefix,origin. Repeatable.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")  # fmt: skip
 def build(
     sources: tuple[str, ...], output: str | None, snapshot: Any, strict: bool,
-    jobs: int | None, quiet: bool,
+    jobs: int | None, routes: tuple[str, ...], quiet: bool,
 ) -> int:  # fmt: skip
     """Make an index of dumps: files, folders, or - for standard input.
 
@@ -116,7 +122,7 @@ def build(
 
         summary = build_index(
             sources, output or default_path(), snapshot=snapshot.date() if snapshot else None,
-            strict=strict, processes=jobs, progress=bar.update, total=total,
+            strict=strict, processes=jobs, routes=routes, progress=bar.update, total=total,
         )  # fmt: skip
     if not quiet:
         write(render.build_text(summary))

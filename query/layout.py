@@ -81,6 +81,19 @@ COLUMNS: Final[dict[str, str]] = {
     "piece.above": "i",
     "piece.role": "B",
     "piece.net": "I",
+    # announced prefixes by address, then length; origins are a set of AS numbers
+    # (origin.asn[origin.at[k] : origin.at[k + 1]]), parent is the next one around, -1 = none
+    "route4.first": "I",
+    "route4.length": "B",
+    "route4.origins": "i",
+    "route4.parent": "i",
+    "route6.hi": "Q",
+    "route6.lo": "Q",
+    "route6.length": "B",
+    "route6.origins": "i",
+    "route6.parent": "i",
+    "origin.at": "I",
+    "origin.asn": "I",
     # largest last address of GROUP nets, of GROUP such groups ...: see `indexer/cover.py`
     "cover4": "I",
     "cover6": "Q",

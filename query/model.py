@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .desk import Desk
     from .index import Index
     from .ladder import Independence, Memory
+    from .routing import Route
     from .store import Tables
 
 SCHEMA_VERSION = 1
@@ -55,8 +56,7 @@ class Answer:
     __slots__ = ("_chain", "_index", "_piece", "_span", "_tables", "query")
 
     object: Object | Net | None = None
-    facilitator = lessee = lessor = route = sponsor = None
-    origins: tuple[int, ...] = ()
+    facilitator = lessee = lessor = sponsor = None
     lease = UNJUDGED
 
     def __init__(
@@ -125,6 +125,26 @@ class Answer:
         last = self.chain[-1]
         differs = self._tables.piece_role[last._piece] & layout.IS_USER
         return last.party if differs else None
+
+    @property
+    def route(self) -> str | None:
+        """Return the longest announced prefix that contains the query, None without routes."""
+        found = self._route()
+        return found.prefix if found else None
+
+    @property
+    def origins(self) -> tuple[int, ...]:
+        """Return the AS numbers that announce `route`, ascending."""
+        found = self._route()
+        return found.origins if found else ()
+
+    def _route(self) -> Route | None:
+        span = self.span
+        if span is None or not len(self._tables.origin_asn):
+            return None
+        from .routing import route_of
+
+        return route_of(self._tables, span)
 
     @property
     def abuse(self) -> tuple[Contact, ...]:

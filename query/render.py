@@ -15,7 +15,7 @@ from .model import Answer, HandleAnswer
 from .records import Net, Object, Party, object_dict
 
 if TYPE_CHECKING:
-    from rirdex.indexer.build import Report, Summary
+    from rirdex.indexer.report import Report, Summary
 
 _UNSAFE = dict.fromkeys(
     [
@@ -98,6 +98,9 @@ def answer_text(
             yield f"  {name + ':':8}{_party_text(party)}"
     if explain and (authority := answer.authority):
         yield f"  why:    {clean(authority.text)}"
+    if answer.route:
+        origins = " ".join(f"AS{asn}" for asn in answer.origins)
+        yield f"  route:  {answer.route} by {origins}"
     for contact in answer.abuse:
         where = contact.mailbox or f"handle {contact.handle}"
         yield clean(f"  abuse:  {where}  ({contact.rule}, for {contact.level})")

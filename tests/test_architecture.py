@@ -31,7 +31,7 @@ HOMES = {
     "dns": {"query/mx"},
     "pytricia": {"indexer/prefix_set"},
 }  # fmt: skip
-NO_NUMPY = {"query/many", "query/quads", "query/audit"}  # the modules of query that import NumPy
+NO_NUMPY = {"query/many", "query/quads", "query/audit", "query/audited"}  # these import NumPy
 
 
 def name_of(path: Path) -> str:

@@ -815,7 +815,7 @@ def test_the_nets_with_a_finding_are_listed(says: Callable[..., str]) -> None:
         (["--finding", "ugly"], "--finding: choose one of no-contact, not-loaded"),
         (["--finding", "stale", "--by", "holder"], "leave --by out"),
         (["--finding", "mail-domain-dead"], "is not measured: needs a look-up"),
-        (["--finding", "geofeed-unlike-country"], "is not measured: needs the geofeed files"),
+        (["--finding", "geofeed-unlike-country"], "is not measured: needs geofeeds: --geofeed"),
         (["--resolver", "127.0.0.1"], "--resolver is for --mx"),
         (["--mx", "--resolver", "ns.example"], "is no IP address"),
         (["--json", "--csv"], "choose one of --json and --csv"),

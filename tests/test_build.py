@@ -21,7 +21,8 @@ from typing import Any
 import pytest
 import zstandard
 
-from rirdex.indexer.build import Summary, build
+from rirdex.indexer.build import build
+from rirdex.indexer.report import Summary
 from rirdex.query import DumpError, Error, Index, open_index
 from rirdex.query.cli import run
 
