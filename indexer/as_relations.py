@@ -41,13 +41,14 @@ class Relations(NamedTuple):
         is no AS number (-1) is nobody's customer.
         """
         left, right = np.broadcast_arrays(left, right)
-        legal = (left >= 0) & (right >= 0) & (left < files.AS_LIMIT) & (right < files.AS_LIMIT)
+        # No pair has an AS 0, so what is no AS number may stand for it.
+        legal = (left > 0) & (right > 0) & (left < files.AS_LIMIT) & (right < files.AS_LIMIT)
         wanted = np.where(legal, left, 0).astype(np.uint64) << _SHIFT
         wanted |= np.where(legal, right, 0).astype(np.uint64)
         if not len(self.key):
             return np.zeros(left.shape, bool)
         at = np.minimum(np.searchsorted(self.key, wanted), len(self.key) - 1)
-        return np.asarray(legal & (self.key[at] == wanted))
+        return np.asarray(self.key[at] == wanted)
 
     def providers(self, asn: int) -> tuple[int, ...]:
         """Return the providers of an AS, ascending; none where the files do not know it."""

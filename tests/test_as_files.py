@@ -84,6 +84,7 @@ BAD_RELATIONS = [
     ("64496|64500|1", "a record whose relationship is neither -1 nor 0"),
     ("64496|64500|-2", "a record whose relationship is neither -1 nor 0"),
     ("64496|64500|-10|bgp", "a record whose relationship is neither -1 nor 0"),
+    ("64496|64500|01", "a record whose relationship is neither -1 nor 0"),
     ("64496|64500||bgp", "a record whose relationship is neither -1 nor 0"),
     ("64496|64496|-1", "an AS related to itself"),
     ("0|64496|-1", "a record without a legal AS number"),

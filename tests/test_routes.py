@@ -209,6 +209,16 @@ def test_a_bad_line_is_counted_and_sampled(line: str, reason: str, tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("text", [RIS, CSV], ids=["ris", "csv"])
+def test_a_line_that_ends_before_its_last_column_has_too_few_fields(
+    text: str, tmp_path: Path
+) -> None:
+    lines = "64500\n" if text == RIS else "3,64500\n3\n"
+    routes = read_routes([put(tmp_path, text + lines)])
+    assert as_table(routes) == WANTED
+    assert routes.files[0].reject_counts == {"a record of too few fields": lines.count("\n")}
+
+
 def test_numbers_at_the_edges_are_read(tmp_path: Path) -> None:
     text = "255.255.255.255\t32\t4294967295\n128.0.0.0\t1\t1\n1.2.3.4\t32\t0064512\n"
     text += f"{':'.join(['ffff'] * 8)}\t128\t23456\n8000::\t1\t65535\n1:2:3:4:5:6:7:8\t128\t9\n"
@@ -269,6 +279,7 @@ def test_a_csv_may_end_without_a_line_feed(tmp_path: Path) -> None:
 WORDS = st.one_of(
     st.integers(0, 10**11).map(str),
     st.from_regex(rb"0*[0-9]{1,12}", fullmatch=True).map(bytes.decode),
+    st.from_regex(rb"[0-9]{0,9}[x/:]?[0-9]{0,9}", fullmatch=True).map(bytes.decode),
     st.text("0123456789/:;,_ ASas\x00\xff", max_size=12),
     st.just(""),
 )
@@ -336,30 +347,30 @@ def spans_of(words: list[str]) -> tuple[Any, Any, Any]:
     return padded(b"".join(parts)), end - np.array([len(part) for part in parts], np.int64), end
 
 
-# A small world where prefixes nest and ranges cross them: eight bits, at both ends of the space and
+# A small world where prefixes nest and ranges cross them: five bits, at both ends of the space and
 # in the middle, in IPv6 across the border of the halves.
-WORLDS = {4: (0, 24), 6: (60, 60)}  # how far to shift a number of 8 bits, the length before it
-BASES = {4: (0, 0x0A0000, 0xFFFFFF), 6: (0, 0x20010DB8 << 28, (1 << 60) - 1)}
+WORLDS = {4: (0, 27), 6: (62, 61)}  # how far to shift a number of 5 bits, the length before it
+BASES = {4: (0, 0x0A00000 >> 1, (1 << 27) - 1), 6: (0, 0x20010DB8 << 29, (1 << 61) - 1)}
 
 
 def widened(family: int, number: int, base: int) -> int:
-    return ((base << 8) + number) << WORLDS[family][0]
+    return ((base << 5) + number) << WORLDS[family][0]
 
 
 @st.composite
 def prefixes(draw: st.DrawFn, family: int) -> tuple[int, int]:
     base = draw(st.sampled_from(BASES[family]))
-    bits = draw(st.integers(0, 8))
-    number = draw(st.integers(0, (1 << bits) - 1)) << (8 - bits)
+    bits = draw(st.integers(0, 5))
+    number = draw(st.integers(0, (1 << bits) - 1)) << (5 - bits)
     shift, above = WORLDS[family]
     extra = draw(st.sampled_from((0, 0, 0, shift)))
-    return widened(family, number, base), above + bits + (extra if bits == 8 else 0)
+    return widened(family, number, base), above + bits + (extra if bits == 5 else 0)
 
 
 @st.composite
 def ranges(draw: st.DrawFn, family: int) -> tuple[int, int]:
     base = draw(st.sampled_from(BASES[family]))
-    low, high = sorted((draw(st.integers(0, 255)), draw(st.integers(0, 255))))
+    low, high = sorted((draw(st.integers(0, 31)), draw(st.integers(0, 31))))
     last = widened(family, high + 1, base) - 1
     return widened(family, low, base), last - draw(st.integers(0, 1)) * (last > 0 and low < high)
 
