@@ -79,9 +79,7 @@ def build(
         writer.check_space(path, target, _least_size(found))
         reports = [Report(source.name, source.place, source.size) for source in found]
         announced = read_routes(routes)
-        beside = sorted(
-            map(of_evidence, announced.files), key=lambda told: (told.name, told.sha256)
-        )
+        beside = of_evidence(announced.files)
         with writer.IndexFile(path) as file:
             dictionary = _dictionary(found)
             raw = writer.RawParts(file)

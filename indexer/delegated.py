@@ -32,7 +32,7 @@ from rirdex.query.quads import read_quads
 
 from .batch import Reject
 from .scan import PAD, Bytes, Ints, words_of
-from .values import Flags, parse_date
+from .values import MASKS, Flags, parse_date, read_decimals, read_high_halves
 
 REGISTRIES: Final = ("RIPE", "APNIC", "AFRINIC", "LACNIC", "ARIN", "IANA")
 STATUSES: Final = ("other", "allocated", "assigned", "available", "reserved", "block")
@@ -44,10 +44,6 @@ _FILES: Final = dict(zip(_PUBLISHED, REGISTRIES, strict=True)) | {b"nro": "NRO"}
 _VERSION = re.compile(rb"2(?:\.\d+)*\|(?:%s)\|" % b"|".join(_FILES), re.IGNORECASE)
 _NO_TYPE: Final = len(TYPES)
 _NO_REGISTRY: Final = len(REGISTRIES)
-_MASKS = np.array([(1 << bits) - 1 for bits in range(65)], np.uint64)
-_HEX = np.full(256, 255, np.uint8)
-_HEX[[*b"0123456789abcdef"]] = range(16)
-_HEX[[*b"ABCDEF"]] = range(10, 16)
 
 
 class Ranges(NamedTuple):
@@ -211,7 +207,7 @@ def _coded(text: Bytes, start: Ints, end: Ints, words: Iterable[bytes], other: i
     size = end - start
     at = words_of(text)[start]
     at |= np.uint64(0x2020202020202020)
-    at &= _MASKS[8 * np.clip(size, 0, 8)]
+    at &= MASKS[8 * np.clip(size, 0, 8)]
     ninth = text[start + 8] | np.uint8(32)
     code = np.full(len(start), other, np.int64)
     for number, word in enumerate(words):
@@ -255,7 +251,7 @@ def _ipv6(fields: _Fields, rows: Ints) -> tuple[NDArray[np.uint64], NDArray[np.u
     """Read the prefixes of IPv6 records; bits set behind the length are an error."""
     first = np.zeros((len(rows), 2), np.uint64)
     begin, end = fields.start[rows, 3], fields.end[rows, 3]
-    first[:, 0], good = _halves(fields.text, begin, end)
+    first[:, 0], good = read_high_halves(fields.text, begin, end)
     for k in np.flatnonzero(~good).tolist():
         text = fields.text[begin[k] : min(end[k], begin[k] + 64)].tobytes()
         try:
@@ -266,47 +262,13 @@ def _ipv6(fields: _Fields, rows: Ints) -> tuple[NDArray[np.uint64], NDArray[np.u
         good[k] = family == 6
     length, fine = _numbers(fields, rows, 4)
     host = 128 - np.minimum(length, 128)
-    mask = np.stack([_MASKS[np.maximum(host - 64, 0)], _MASKS[np.minimum(host, 64)]], axis=1)
+    mask = np.stack([MASKS[np.maximum(host - 64, 0)], MASKS[np.minimum(host, 64)]], axis=1)
     good &= fine & (length <= 128) & ~((first & mask).any(axis=1))
     return first, first | mask, good
 
 
-def _halves(text: Bytes, start: Ints, end: Ints) -> tuple[NDArray[np.uint64], Flags]:
-    """Read addresses of at most four groups and `::` behind: the form of nearly all of them.
-
-    Returns the high half, and whether each was read; any other form may be legal too.
-    """
-    at = start.copy()
-    high = np.zeros(len(at), np.uint64)
-    done = np.zeros(len(at), bool)
-    good = np.ones(len(at), bool)
-    for group in range(4):
-        value = np.zeros(len(at), np.uint64)
-        begin = at
-        for _ in range(4):
-            digit = _HEX[text[at]]
-            more = digit < 16
-            value = np.where(more, value << np.uint64(4) | digit, value)
-            at = at + more
-        high = np.where(done, high, high | value << np.uint64(48 - 16 * group))
-        good &= done | ((at > begin) & (text[at] == 58))
-        done |= good & (text[at + 1] == 58) & (at + 2 == end)
-        at = np.where(good & ~done, at + 1, start)
-    return high, good & done
-
-
 def _numbers(fields: _Fields, rows: Ints, column: int) -> tuple[Ints, Flags]:
-    """Read decimal numbers of 1 to 10 digits."""
-    start, end = fields.start[rows, column], fields.end[rows, column]
-    size = end - start
-    value = np.zeros(len(rows), np.int64)
-    good = (size > 0) & (size <= 10)
-    for place in range(10):
-        inside = good & (place < size)
-        digit = fields.text[np.where(inside, start + place, 0)] - np.uint8(48)
-        good &= ~inside | (digit < 10)
-        value = np.where(inside, value * 10 + digit, value)
-    return value, good
+    return read_decimals(fields.text, fields.start[rows, column], fields.end[rows, column])
 
 
 def _days(fields: _Fields, rows: Ints) -> NDArray[np.uint16]:

@@ -22,9 +22,9 @@ from rirdex.query.quads import read_quads
 
 from . import sources
 from .batch import Reject
-from .scan import Bytes, Ints, Words, padded, trim, words_of
+from .scan import Bytes, Ints, Words, padded, trim
 from .sources import Source
-from .values import Flags
+from .values import MASKS, Flags, read_decimals, read_high_halves
 
 LONGEST: Final = 1 << 30
 SAMPLES: Final = 20
@@ -38,14 +38,6 @@ FAULTS: Final = (
 )  # fmt: skip
 GOOD, SHORT, PREFIX, LENGTH, HOST, ASN, MAXIMUM, RELATION, ITSELF, KIND = range(len(FAULTS))
 AS_LIMIT: Final = 1 << 32
-
-_ASCII_ZEROS = np.uint64(0x3030303030303030)
-_TENS = np.uint64(0x7676767676767676)  # carries into the high bit of every byte above 9
-_HIGHS = np.uint64(0x8080808080808080)
-_HEX = np.full(256, 255, np.uint8)
-_HEX[[*b"0123456789abcdef"]] = range(16)
-_HEX[[*b"ABCDEF"]] = range(10, 16)
-MASKS: Final = np.array([(1 << bits) - 1 for bits in range(65)], np.uint64)
 
 
 class Text(NamedTuple):
@@ -194,37 +186,6 @@ def table_of(lines: Lines, names: Sequence[Sequence[str]], what: str) -> Table:
     raise DumpError(place, f"is no {what}: {why}" if header else f"is no {what}: it has no lines")
 
 
-def read_decimals(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Flags]:
-    """Read decimal numbers of 1 to 10 digits; return them and whether each is one."""
-    words, size = words_of(text), end - start
-    good = (size > 0) & (size <= 10)
-    size = np.where(good, size, 0)
-    long = np.flatnonzero(size > 8)
-    head = size[long] - 8
-    rest = start.copy()
-    rest[long] += head
-    value, fine = _eight_digits(words, rest, np.minimum(size, 8))
-    good &= fine
-    upper, fine = _eight_digits(words, start[long], head)
-    value[long] += upper * 10**8
-    good[long] &= fine
-    return value, good
-
-
-def _eight_digits(words: Words, start: Ints, size: Ints) -> tuple[Ints, Flags]:
-    """Read numbers of up to eight digits from the words that begin with them."""
-    # The first digit is the lowest byte; shifting puts zeros before it.
-    some = size > 0
-    digits = (words[start] ^ _ASCII_ZEROS) << np.where(some, 64 - 8 * size, 0).astype(np.uint64)
-    digits[~some] = 0
-    good = ((digits + _TENS) | digits) & _HIGHS == 0
-    digits = digits * np.uint64(10) + (digits >> np.uint64(8))
-    digits = digits & np.uint64(0x00FF00FF00FF00FF)
-    digits = (digits * np.uint64(100) + (digits >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
-    digits = (digits * np.uint64(10000) + (digits >> np.uint64(32))) & np.uint64(0xFFFFFFFF)
-    return digits.astype(np.int64), good
-
-
 def read_asns(text: Bytes, start: Ints, end: Ints) -> tuple[Ints, Flags]:
     """Read AS numbers, `64500` or `AS64500`; AS 0 is one here.
 
@@ -273,7 +234,7 @@ def _addresses(text: Bytes, start: Ints, end: Ints) -> tuple[NDArray[np.uint8], 
     rest = np.flatnonzero(~narrow)
     if not len(rest):
         return family, high, low
-    high[rest], wide = _high_halves(text, start[rest], end[rest])
+    high[rest], wide = read_high_halves(text, start[rest], end[rest])
     low[rest] = 0
     family[rest] = np.where(wide, 6, 0)
     for k in rest[~wide].tolist():
@@ -287,28 +248,6 @@ def _addresses(text: Bytes, start: Ints, end: Ints) -> tuple[NDArray[np.uint8], 
         else:
             high[k] = 0
     return family, high, low
-
-
-def _high_halves(text: Bytes, start: Ints, end: Ints) -> tuple[Words, Flags]:
-    """Read IPv6 addresses of one to four groups and `::` behind: the form of nearly all prefixes.
-
-    Returns the high half, and whether each was read; any other form may be legal too.
-    """
-    at = start.copy()
-    high = np.zeros(len(at), np.uint64)
-    done, good = np.zeros(len(at), bool), np.ones(len(at), bool)
-    for group in range(4):
-        value, begin = np.zeros(len(at), np.uint64), at
-        for _ in range(4):
-            digit = _HEX[text[at]]
-            more = digit < 16
-            value = np.where(more, value << np.uint64(4) | digit, value)
-            at = at + more
-        high = np.where(done, high, high | value << np.uint64(48 - 16 * group))
-        good &= done | ((at > begin) & (text[at] == 58))
-        done |= good & (text[at + 1] == 58) & (at + 2 == end)
-        at = np.where(good & ~done, at + 1, start)
-    return high, good & done
 
 
 def report(

@@ -23,7 +23,7 @@ from rirdex.query.rpsl import decode, lines_of
 
 from .batch import RS_LOWER, SAYS, Values
 from .columns import folded, lists_of
-from .freetext import FreeText, holding, places
+from .freetext import VALUE, FreeText, holding, places
 from .intern import Column, local_column, texts_of
 from .roles import RS_MAINTAINERS
 from .scan import (
@@ -70,7 +70,6 @@ _ROLE_PARTS: Final = [
 ]
 _LOWER = np.uint64(0x2020202020202020)
 _DUMMY: Final = b"unread@ripe.net"  # what the RIPE NCC's public dump has for mail
-_VALUE: Final = 16  # where values begin in the dumps of the RIPE NCC
 _FOUR = np.uint64(0xFFFFFFFF)
 _RIPE = np.uint64(int.from_bytes(b"RIPE", "little"))
 _HANDLE = re.compile(rb"\b[A-Z0-9]+-ARIN\b")
@@ -85,7 +84,7 @@ _MARKS: Final = (b"was validated on ", b"is invalid")
 
 def dummified(scanned: Scan) -> bool:
     """Say whether a chunk is of the RIPE NCC's public dump, which has dummies for people."""
-    source = scanned.line_start[scanned.line_key == CODE["source"]] + _VALUE
+    source = scanned.line_start[scanned.line_key == CODE["source"]] + VALUE
     of_ripe = (words_of(scanned.text)[source] & _FOUR) == _RIPE
     return (
         len(source) > 0

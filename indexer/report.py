@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,14 +43,17 @@ class Summary:
     warnings: list[str]
 
 
-def of_evidence(file: EvidenceFile) -> Report:
-    """Return the report of a file that is no dump."""
-    return Report(
-        file.name, file.path, file.text_bytes, file.sha256, file.text_bytes,
-        classes={name: count for name, count in file.counts.items() if count},
-        reject_counts=dict(file.reject_counts),
-        rejects=[
-            {"offset": r.offset, "reason": r.reason, "sample": r.sample.decode(errors="replace")}
-            for r in file.rejects
-        ],
-    )  # fmt: skip
+def of_evidence(files: Sequence[EvidenceFile]) -> list[Report]:
+    """Return the reports of files that are no dumps, in the order of their names."""
+    return [
+        Report(
+            file.name, file.path, file.text_bytes, file.sha256, file.text_bytes,
+            classes={name: count for name, count in file.counts.items() if count},
+            reject_counts=dict(file.reject_counts),
+            rejects=[
+                {"offset": offset, "reason": reason, "sample": sample.decode(errors="replace")}
+                for offset, reason, sample in file.rejects
+            ],
+        )
+        for file in sorted(files, key=lambda file: (file.name, file.sha256))
+    ]  # fmt: skip

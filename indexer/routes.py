@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from . import evidence_files as files
 from .evidence_files import ASN, GOOD, SHORT, EvidenceFile, Lines, Prefixes, Text
 from .scan import Bytes, Ints, Words
-from .values import Flags
+from .values import MASKS, Flags
 
 Codes = NDArray[np.int32]
 Addresses = NDArray[Any]  # (n,) of IPv4, (n, 2) uint64 of IPv6: the high and the low half
@@ -256,7 +256,7 @@ def _last(first: Addresses, length: NDArray[np.uint8]) -> Addresses:
     if first.ndim == 1:
         return first.astype(np.int64) | (np.int64(0xFFFFFFFF) >> length)
     bits = length.astype(np.int64)
-    host = files.MASKS[np.maximum(64 - bits, 0)], files.MASKS[np.minimum(128 - bits, 64)]
+    host = MASKS[np.maximum(64 - bits, 0)], MASKS[np.minimum(128 - bits, 64)]
     return np.asarray(first | np.stack(host, axis=1))
 
 

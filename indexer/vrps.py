@@ -29,7 +29,7 @@ from . import evidence_files as files
 from .evidence_files import ASN, GOOD, MAXIMUM, SHORT, EvidenceFile, Lines, Prefixes, Text
 from .prefix_set import PrefixSet
 from .scan import Ints, Words
-from .values import Flags
+from .values import Flags, read_decimals
 
 _JSON: Final = "JSON of VRPs"
 _CSV: Final = "CSV of VRPs"
@@ -189,7 +189,7 @@ def _rows(
     prefix, origin, top = columns
     read = files.read_prefixes(lines.text, *prefix)
     asn, named = files.read_asns(lines.text, *origin)
-    maximum, legal = files.read_decimals(lines.text, *top)
+    maximum, legal = read_decimals(lines.text, *top)
     missing = top[0] == top[1]
     maximum = np.where(missing, read.length, maximum)
     legal = missing | legal

@@ -122,8 +122,8 @@ def for_last(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
     if not code:
         return []
     if not value & INHERITED:
-        return [*_items(tables, chain[-1], code)]
-    return [*_items(tables, _supplier(tables, chain, code), code, inherited=True)]
+        return [*items_of(tables, chain[-1], code)]
+    return [*items_of(tables, _supplier(tables, chain, code), code, inherited=True)]
 
 
 def _supplier(tables: Tables, chain: Sequence[Net], code: int) -> Net | None:
@@ -158,17 +158,17 @@ def registered(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
         value: int = values[net.id]
         code = value & RESULT_BITS
         if code and not value & INHERITED and net != source and net.role != "registry":
-            found += _items(tables, net, code)
+            found += items_of(tables, net, code)
     return found
 
 
 def of_object(tables: Tables, item: Object) -> list[Contact]:
     """Return what the registry's own rule gives for an AS number or an organisation."""
     code = tables.object_contact[item.id] & RESULT_BITS
-    return [*_items(tables, item, code)] if code else []
+    return [*items_of(tables, item, code)] if code else []
 
 
-def _items(
+def items_of(
     tables: Tables, place: Net | Object | None, code: int, inherited: bool = False
 ) -> Iterator[Contact]:
     """Yield the items of a result."""

@@ -39,11 +39,10 @@ HANDLE = re.compile(r"(?=.*[A-Z])(?!AS\d+$)[A-Z0-9][\w-]*", re.ASCII | re.I)
 _COUNTRY = re.compile(r"[A-Z]{2}|")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|", re.ASCII)
 TEXT = re.compile(r".*\S.*", re.DOTALL)
-_ENTRY: Final = ("mailbox", "domain", "tld", "mark", "reason", "owners", "source")
 _WHOSE: Final = ("mailboxes", "domains", "organisations")
-_FORM: Final = ("name", "url", *_WHOSE, "only", "single", "source", "checked")
 # Of each key of the TOML files: its type, what texts match, and what to write.
-_KEYS: Final[Mapping[str, tuple[type, re.Pattern[str], str]]] = {
+Key = tuple[type, re.Pattern[str], str]
+_KEYS: Final[Mapping[str, Key]] = {
     "mailbox": (str, MAILBOX, "a mailbox"),
     "domain": (str, DOMAIN, "a domain, as example.net"),
     "tld": (str, _LABEL, "the last label of domains, as invalid"),
@@ -56,6 +55,9 @@ _KEYS: Final[Mapping[str, tuple[type, re.Pattern[str], str]]] = {
     **dict.fromkeys(("only", "single"), (bool, TEXT, "true or false")),
     "checked": (date, TEXT, "a date without quotes, as 2026-01-31"),
 }
+_OF_ENTRY: Final = ("mailbox", "domain", "tld", "mark", "reason", "owners", "source")
+_OF_FORM: Final = ("name", "url", *_WHOSE, "only", "single", "source", "checked")
+_ENTRY, _FORM = ({key: _KEYS[key] for key in keys} for keys in (_OF_ENTRY, _OF_FORM))
 
 
 class DeskError(Error):
@@ -251,10 +253,13 @@ def check(right: object, path: str, where: str, message: str) -> None:
         raise DeskError(path, f"{where}: {message}")
 
 
-def _tables(
-    path: str, text: str, name: str, keys: Sequence[str], needed: Sequence[str]
+def tables_of(
+    path: str, text: str, name: str, keys: Mapping[str, Key], needed: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where each table of a TOML file stands and what it says, with its types checked."""
+    """Yield where each table of a TOML file stands and what it says, with its types checked.
+
+    The file is a list of tables under one name; ``keys`` are those a table may have.
+    """
     try:
         parsed = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -270,7 +275,7 @@ def _tables(
             check(key in row, path, where, f"has no {key}: add it")
         for key, value in row.items():
             check(key in keys, path, where, f"{key} is unknown: the keys are {', '.join(keys)}")
-            kind, pattern, write = _KEYS[key]
+            kind, pattern, write = keys[key]
             texts = value if type(value) is list else [value] if kind is str else []
             right = all(isinstance(text, str) and pattern.fullmatch(text) for text in texts)
             right = right and type(value) is kind
@@ -281,7 +286,7 @@ def _tables(
 def _never(path: str, text: str) -> _Never:
     """Read a never-bother list."""
     table: _Never = {}
-    for where, row in _tables(path, text, "entry", _ENTRY, ("mark", "reason")):
+    for where, row in tables_of(path, text, "entry", _ENTRY, ("mark", "reason")):
         given = [kind for kind in ("mailbox", "domain", "tld") if kind in row]
         check(len(given) == 1, path, where, f"names {' and '.join(given) or 'nothing'}: write "
                "exactly one of mailbox, domain, tld")  # fmt: skip
@@ -294,7 +299,7 @@ def _never(path: str, text: str) -> _Never:
 def _forms(path: str, text: str) -> dict[str, Form]:
     """Read a list of forms, by mailbox and domain in lower case and by handle in upper case."""
     table: dict[str, Form] = {}
-    for where, row in _tables(path, text, "form", _FORM, ("name", "url")):
+    for where, row in tables_of(path, text, "form", _FORM, ("name", "url")):
         mails, domains, orgs = (tuple(row.get(key, ())) for key in _WHOSE)
         keys = [*map(str.lower, mails + domains), *map(str.upper, orgs)]
         check(keys, path, where, "is for nobody: add mailboxes, domains or organisations")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ from .desk import (
     MAILBOX,
     TEXT,
     URL,
-    DeskError,
     check,
     desk_folder,
     keys_of,
+    tables_of,
     text_of,
 )
 from .names import folded, normal
@@ -218,7 +217,7 @@ def _bound(character: str, look: str) -> str:
 
 def _parties(path: str, text: str) -> Iterator[Party]:
     """Read a list; errors name the file and which entry it is."""
-    for where, row in _entries(path, text):
+    for where, row in tables_of(path, text, "party", _KEYS, _NEEDED):
         told = any(row.get(key) for key in _TOLD_BY)
         check(told, path, where, f"can be told by nothing: add one of {', '.join(_TOLD_BY)}")
         for key in _PATTERNS:
@@ -233,28 +232,3 @@ def _parties(path: str, text: str) -> Iterator[Party]:
             key: tuple(value) if type(value) is list else value for key, value in row.items()
         }
         yield Party(**fields)
-
-
-def _entries(path: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield where each entry stands and what it says, with its types checked."""
-    try:
-        parsed = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DeskError(path, f"is no TOML ({error}): correct it") from None
-    rows = parsed.pop("party", [])
-    listed = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-    check(listed, path, "party", "is no list of tables: write [[party]] above each party")
-    other = next(iter(parsed), "")
-    check(not parsed, path, other, "is unknown: write [[party]] above each party")
-    for number, row in enumerate(rows, 1):
-        where = f"party {number}"
-        for key in _NEEDED:
-            check(key in row, path, where, f"has no {key}: add it")
-        for key, value in row.items():
-            check(key in _KEYS, path, where, f"{key} is unknown: the keys are {', '.join(_KEYS)}")
-            kind, pattern, write = _KEYS[key]
-            texts = value if type(value) is list else [value] if kind is str else []
-            right = all(isinstance(item, str) and pattern.fullmatch(item) for item in texts)
-            right = right and type(value) is kind
-            check(right, path, where, f"{key} is {shown(value)}: write {write}")
-        yield where, row

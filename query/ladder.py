@@ -122,8 +122,7 @@ def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Conta
     if not desk.overrides:
         return
     item = answer.object
-    places = [*answer.chain, *([item] if item is not None else [])]
-    orgs = {handle for place in places if (handle := place.org_handle)}
+    orgs = {handle for place in _places(answer) if (handle := place.org_handle)}
     systems = set(answer.origins)
     if isinstance(item, Object):
         systems |= {int(item.key[2:])} if item.kind == "aut-num" else set()
@@ -142,12 +141,15 @@ def _tells(answer: Answer) -> bool:
     return bool(answer.origins) or any(values[net.id] & _MORE for net in answer.chain)
 
 
+def _places(answer: Answer) -> list[Net | Object]:
+    """Return whose texts are looked at: the object asked for, else the nets from the last up."""
+    return [answer.object] if answer.object is not None else list(reversed(answer.chain))
+
+
 def _ladder(answer: Answer) -> Iterator[Contact]:
     """Yield what the texts of the nets say, from the last net up, then the origin AS's contact."""
     tables = answer.tables
-    places: list[Net | Object]
-    places = [answer.object] if answer.object is not None else list(reversed(answer.chain))
-    for place in places:
+    for place in _places(answer):
         values = tables.net_contact if isinstance(place, Net) else tables.object_contact
         flags = values[place.id] & _MORE
         if flags and getattr(place, "role", "") != "registry":
@@ -236,9 +238,7 @@ def _guesses(answer: Answer) -> Iterator[Contact]:
     """Yield `abuse@` the domains of the organisations' mail, masked mail included."""
     from .mailboxes import addresses, domain_of
 
-    places: list[Net | Object]
-    places = [answer.object] if answer.object is not None else list(reversed(answer.chain))
-    for place in places:
+    for place in _places(answer):
         if getattr(place, "role", "") == "registry":
             continue
         pairs = attributes(place.raw)

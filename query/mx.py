@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import layout
 from .addresses import pack, shown
-from .contacts import _items as items_of
+from .contacts import items_of
 from .errors import AddressError, Error
 from .mailboxes import ascii_form, domain_of
 

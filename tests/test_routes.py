@@ -21,7 +21,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rirdex.indexer import evidence_files
+from rirdex.indexer import evidence_files, values
 from rirdex.indexer.prefix_set import PrefixSet
 from rirdex.indexer.routes import (
     Routes,
@@ -290,7 +290,7 @@ WORDS = st.one_of(
 def test_numbers_are_read_as_python_reads_them(words: list[str]) -> None:
     text, start, end = spans_of(words)
     for read, form, limit in (
-        (evidence_files.read_decimals, "[0-9]{1,10}", 10**10),
+        (values.read_decimals, "[0-9]{1,10}", 10**10),
         (evidence_files.read_asns, "(?i:AS)?[0-9]{1,10}", 1 << 32),
     ):
         value, good = read(text, start, end)
