@@ -27,8 +27,8 @@ from .scan import (
 )
 from .values import Flags
 
-LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER, RS_LOWER, SAYS, LEASES, GEOFEED = (
-    1 << k for k in range(10)
+LATIN, DISOWNED, OF_REGISTRY, MORE_DESCR, NARROW, OWNER, SAYS, LEASES, GEOFEED = (
+    1 << k for k in range(9)
 )
 _SAMPLES: Final = 5
 
@@ -47,9 +47,9 @@ class Batch(NamedTuple):
     ``first``/``last`` are IPv4 addresses where ``flags`` have `NARROW`; ``wide`` holds the IPv6
     ranges as (row, first high, first low, last high, last low) uint64; dates are seconds since
     1970, 0 = none; the other ``flags`` are `LATIN`, `DISOWNED`, `OF_REGISTRY`, `MORE_DESCR`,
-    `OWNER` where the descr is LACNIC's owner, `RS_LOWER` where mnt-lower names the RIPE NCC, and
-    `SAYS` where free text may hold a mail address, `LEASES` where it names a lease, `GEOFEED` where
-    there is one. ``systems`` holds AS ranges as (row, first, last).
+    `OWNER` where the descr is LACNIC's owner, `SAYS` where free text may hold a mail address,
+    `LEASES` where it names a lease, `GEOFEED` where there is one. ``systems`` holds AS ranges as
+    (row, first, last).
     """
 
     kind: NDArray[np.int8]

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from rirdex.query import layout
 
 from . import roles
-from .batch import RS_LOWER, SAYS
+from .batch import SAYS
 from .intern import Dictionary
+from .references import LOWER
 from .resolver import Resolver, Step
 from .results import Items, Results
 from .rows import Rows
@@ -81,7 +82,9 @@ def _rising(
     up = place[parents[mine]]
     row = net_rows[mine]
     if by_ripe:
-        up[rs[row] | ((rows.flags[row] & RS_LOWER) > 0)] = -1
+        lower = frozenset(f"{LOWER.decode()}:{name}" for name in roles.RS_MAINTAINERS)
+        theirs = roles.codes_with(rows.words["contact"], lower)[rows.code("contact")[row]]
+        up[rs[row] | theirs] = -1
     else:
         up[kind[row][up] == roles.REG] = -1
     return up

@@ -21,11 +21,10 @@ from rirdex.query import layout
 from rirdex.query.mailboxes import CONTACT_HINTS, addresses, near_abuse
 from rirdex.query.rpsl import decode, lines_of
 
-from .batch import RS_LOWER, SAYS, Values
+from .batch import SAYS, Values
 from .columns import folded, lists_of
 from .freetext import VALUE, FreeText, holding, places
 from .intern import Column, local_column, texts_of
-from .roles import RS_MAINTAINERS
 from .scan import (
     ATTRIBUTES,
     CODE,
@@ -175,27 +174,6 @@ def mark_says(scanned: Scan, marked: Flags, flags: NDArray[np.uint16]) -> None:
         named |= (head & mask) == (part | (_LOWER & mask))
     telling = np.concatenate([line[~_PRIVATE[key] & ~_NO_TEXT[key]], private[named]])
     flags[scanned.line_object[telling]] |= SAYS
-
-
-def mark_rs_lower(values: Values, flags: NDArray[np.uint16]) -> None:
-    """Mark the objects whose mnt-lower names a maintainer of the RIPE NCC's registration services.
-
-    RIPE's walk for a contact stops there.
-    """
-    found = values.of("mnt-lower")
-    each = local_column(
-        values.text, np.arange(len(found)), values.start[found], values.end[found], len(found)
-    )
-    wanted = {name.encode() for name in RS_MAINTAINERS}
-    named = np.array(
-        [
-            not wanted.isdisjoint(folded(part) for part in text.split(b","))
-            for text in texts_of(each)
-        ],
-        bool,
-    )
-    if named.any():
-        flags[values.row[found[named[each.codes]]]] |= RS_LOWER
 
 
 def _marks(scanned: Scan, kind: NDArray[np.int8], sources: Column) -> Iterator[tuple[int, bytes]]:

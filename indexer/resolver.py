@@ -83,6 +83,7 @@ class Resolver:
         kinds = rows.kind[objects]
         self._held = frozenset(np.unique(kinds[mine]).tolist())
         self._known: dict[int, dict[bytes, int]] = {}
+        self._asked: dict[Callable[[int], Found], dict[int, tuple[int, int]]] = {}
         for kind in (_CLASS["role"], _CLASS["person"], _CLASS["irt"], _CLASS["mntner"]):
             found = np.flatnonzero(mine & (kinds == kind))[::-1]
             keys = rows.words["key"].texts(rows.code("key")[objects[found]])
@@ -105,11 +106,26 @@ class Resolver:
             missing = DANGLING if _CLASS["organisation"] in self._held else UNLOADED
             flags[used[self._org_object[used] < 0]] = missing
             used = used[self._org_object[used] >= 0]
-        asked = self._org_object[used] if column == "org" else used
-        told = [step(number) for number in asked.tolist()]
-        found[used] = [self._results.code(items) for items, _ in told]
-        flags[used] = [flag for _, flag in told]
+        if column == "org":
+            told = [self._of_org(step, number) for number in self._org_object[used].tolist()]
+        else:
+            told = [self._told(step, code) for code in used.tolist()]
+        if told:
+            found[used], flags[used] = zip(*told, strict=True)
         return codes, found, flags
+
+    def _told(self, step: Callable[[int], Found], number: int) -> tuple[int, int]:
+        """Return the code of what a step finds, and its flags."""
+        items, flags = step(number)
+        return self._results.code(items), flags
+
+    def _of_org(self, step: Callable[[int], Found], number: int) -> tuple[int, int]:
+        """Return what a step finds at an organisation, which is asked for its nets and itself."""
+        known = self._asked.setdefault(step, {})
+        found = known.get(number)
+        if found is None:
+            found = known[number] = self._told(step, number)
+        return found
 
     def add_organisations(
         self, steps: list[Step], registry: int, values: NDArray[np.uint32]
@@ -127,8 +143,8 @@ class Resolver:
             for at in (number, above) if above >= 0 else (number,):
                 for step in finders:
                     if not values[number] & RESULT_BITS:
-                        items, flags = step(at)
-                        values[number] |= self._results.code(items) | flags
+                        code, flags = self._of_org(step, at)
+                        values[number] |= code | flags
 
     def telling(self, which: Ints) -> NDArray[np.uint32]:
         """Return bits for rows whose text, or that of what they refer to, may tell more."""

@@ -123,7 +123,7 @@ def _index(names: list[str], name: str) -> int:
     return names.index(name) if name in names else -1
 
 
-def _codes_with(dictionary: Dictionary, wanted: frozenset[str]) -> NDArray[np.bool_]:
+def codes_with(dictionary: Dictionary, wanted: frozenset[str]) -> NDArray[np.bool_]:
     """Mark the codes of a dictionary of lists that hold one of some items."""
     marked = np.zeros(len(dictionary), bool)
     pattern = b"|".join(re.escape(item.encode()) for item in sorted(wanted))
@@ -181,7 +181,7 @@ def _national_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArr
     apnic = facts.registry == _index(facts.registries, "APNIC")
     found = np.zeros(len(facts.registry), bool)
     lists, netnames = dictionaries["mnt_by"], dictionaries["netname"]
-    theirs = _codes_with(lists, frozenset(OWN_BLOCKS))[facts.mnt_by]
+    theirs = codes_with(lists, frozenset(OWN_BLOCKS))[facts.mnt_by]
     for row in np.flatnonzero(apnic & theirs).tolist():
         name = netnames[int(facts.netname[row])].upper().decode()
         maintainers = lists[int(facts.mnt_by[row])].decode().split("\n")
@@ -208,7 +208,7 @@ class Parties(NamedTuple):
 
 def rs_maintained(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
     """Mark the nets that name an RS maintainer."""
-    return _codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
+    return codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
 
 
 def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[np.uint8]:

@@ -141,7 +141,6 @@ def read_chunk(
         _mark_disowned(text, scanned, flags)
     flags[first >= 0] |= NARROW
     references.mark_says(scanned, marked, flags)
-    references.mark_rs_lower(values, flags)
     mark_signs(scanned, free, flags)
     return Batch(
         kind[kept], word(first[kept]), word(last[kept]), _kept_rows(wide, kept),

@@ -83,7 +83,6 @@ PRIVATE = (b"notify", b"mnt-nfy", b"upd-to", b"ref-nfy", b"irt-nfy", b"e-mail", 
 DESKS = ("abuse", "security", "csirt", "cert", "noc")
 RESOURCES = (b"inetnum", b"inet6num", b"nethandle", b"v6nethandle", b"aut-num", b"ashandle")
 OF_ARIN = (b"nethandle", b"v6nethandle", b"orgid", b"ashandle")
-RS = ("RIPE-NCC-HM-MNT", "RIPE-NCC-END-MNT", "RIPE-NCC-LEGACY-MNT")
 CONTINUED = b"+"
 
 
@@ -97,11 +96,10 @@ class Line(NamedTuple):
 
 
 class Said(NamedTuple):
-    """Hold what an object says of contacts: its items, and whether it has the two flags."""
+    """Hold what an object says of contacts: its items, and whether its text may tell more."""
 
     items: list[str]
     says: bool
-    rs_lower: bool
 
 
 def lines_in(text: bytes) -> list[Line]:
@@ -160,12 +158,7 @@ def said_by(item: Parsed, text: bytes, dummies: bool) -> Said:
         noted = [line.value for line in lines if line.owner in (b"remarks", b"descr")]
         found = near_abuse(noted) or [mail for line in noted for mail in addresses(line)]
         items += dict.fromkeys(f"s:{mail}" for mail in found)
-    lower = [decode(value) for name, value in item.attributes if name == b"mnt-lower"]
-    return Said(
-        items,
-        any(_to_be_read(line) for line in telling),
-        any(folded(part) in RS for value in lower for part in value.split(",")),
-    )
+    return Said(items, any(_to_be_read(line) for line in telling))
 
 
 def _items(name: bytes, value: str) -> list[str]:

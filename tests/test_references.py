@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import CLASSES, OF_ARIN, Said, contact_records, dummified, parse, said_by
 
-from rirdex.indexer.batch import GEOFEED, LEASES, RS_LOWER, SAYS, Batch
+from rirdex.indexer.batch import GEOFEED, LEASES, SAYS, Batch
 from rirdex.indexer.intern import texts_of
+from rirdex.indexer.roles import RS_MAINTAINERS
 from rirdex.indexer.rpsl import read_chunk
 from rirdex.query import layout
 
@@ -51,7 +52,7 @@ def _taken_apart(batch: Batch) -> list[Said]:
     column = batch.columns["contact"]
     texts = [*texts_of(column), b""]
     return [
-        Said(texts[code].decode().splitlines(), bool(flags & SAYS), bool(flags & RS_LOWER))
+        Said(texts[code].decode().splitlines(), bool(flags & SAYS))
         for code, flags in zip(column.codes.tolist(), batch.flags.tolist(), strict=True)
     ]
 
@@ -102,7 +103,7 @@ def source_of_lead(lead: str) -> str:
 
 @pytest.mark.parametrize(("lead", "line", "item"), REFERENCES)
 def test_a_reference_is_one_item_in_upper_case(lead: str, line: str, item: str) -> None:
-    assert said(record(lead, line, source=source_of_lead(lead))) == ([item], False, False)
+    assert said(record(lead, line, source=source_of_lead(lead))) == ([item], False)
 
 
 @pytest.mark.parametrize("lead", [ORG, ROLE, PERSON, IRT, MNTNER, ROUTE])
@@ -369,6 +370,8 @@ def test_remarks_are_no_comments_and_comments_no_remarks() -> None:
 
 # -- the RIPE NCC's registration services -----------------------------------------------------
 
+RS = {f"l:{name}" for name in RS_MAINTAINERS}
+
 
 @pytest.mark.parametrize(
     ("lines", "found"),
@@ -390,13 +393,13 @@ def test_remarks_are_no_comments_and_comments_no_remarks() -> None:
         (["mnt-routes: RIPE-NCC-HM-MNT", "mnt-domains: RIPE-NCC-HM-MNT"], False),
     ],
 )
-def test_mnt_lower_of_the_registration_services_is_marked(lines: list[str], found: bool) -> None:
+def test_mnt_lower_names_the_registration_services_as_items(lines: list[str], found: bool) -> None:
     for lead in (NET, NET6):
         other = record(lead, "mnt-lower: EX-MNT")
         text = other + b"\n" + record(lead, *lines) + b"\n" + other
-        assert [(item.says, item.rs_lower) for item in said_in(text)] == [
-            (False, False), (False, found), (False, False)
-        ]  # fmt: skip
+        (before, named, after) = (item.items for item in said_in(text))
+        assert before == after == ["l:EX-MNT"]
+        assert (not RS.isdisjoint(named)) == found
 
 
 # -- free text that may tell more -------------------------------------------------------------
@@ -497,7 +500,7 @@ def test_comments_around_objects_belong_to_none(comment: str) -> None:
     for source in ("RIPE", "AFRINIC", "APNIC"):
         net = record(NET, "remarks: x", source=source)
         text = line + net + line + b"\n" + line + b"\n" + net + b"\n\n" + line
-        assert said_in(text) == [([], False, False)] * 2
+        assert said_in(text) == [([], False)] * 2
 
 
 # -- the RIPE NCC's public dump ---------------------------------------------------------------
@@ -548,7 +551,7 @@ def test_many_objects_get_each_its_own_items() -> None:
     ]  # fmt: skip
     wanted = [
         Said([f"a:A{k % 7}-AP", *[f"i:IRT-{k % 3}-AP"] * (k % 4),
-              *[f"s:x{k % 5}@example.net"] * (k % 2)], bool(k % 2), False)
+              *[f"s:x{k % 5}@example.net"] * (k % 2)], bool(k % 2))
         for k in range(500)
     ]  # fmt: skip
     assert said_in(b"\n".join(texts)) == wanted
@@ -560,7 +563,7 @@ def test_every_class_has_a_row() -> None:
     batch = read_chunk(text, 0, b"")
     kinds = [layout.CLASSES[kind] for kind in batch.kind.tolist()]
     assert kinds == [lead.partition(":")[0].replace("inetnum", "net") for lead in leads]
-    assert _taken_apart(batch) == [(["m:abuse@example.net"], False, False)] * len(leads)
+    assert _taken_apart(batch) == [(["m:abuse@example.net"], False)] * len(leads)
 
 
 # -- what may show that a net is leased -------------------------------------------------------

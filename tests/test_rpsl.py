@@ -30,7 +30,6 @@ from rirdex.indexer.batch import (
     MORE_DESCR,
     NARROW,
     OF_REGISTRY,
-    RS_LOWER,
     SAYS,
     Batch,
 )
@@ -137,7 +136,7 @@ def read(parsed: Parsed, text: bytes, dummies: bool) -> Row | str | None:
     flags |= MORE_DESCR if len(of("descr")) > 1 else 0
     flags |= OF_REGISTRY if {"RIR", "IANA"} & {folded(item) for item in of("org-type")} else 0
     said = said_by(parsed, text, dummies)
-    flags |= (SAYS if said.says else 0) | (RS_LOWER if said.rs_lower else 0)
+    flags |= SAYS if said.says else 0
     return Row(
         kind, bounds,
         max([seconds_of(value) for value in of("created")], default=0),
