@@ -153,11 +153,12 @@ def registered(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
         return []
     found = for_last(tables, chain)
     values = tables.net_contact
-    source = found[0].place if found else None
-    for net in reversed(chain[:-1]):
-        value: int = values[net.id]
+    source = found[0].place.id if found and found[0].place else None
+    for net in chain[-2::-1]:
+        row = net.id
+        value: int = values[row]
         code = value & RESULT_BITS
-        if code and not value & INHERITED and net != source and net.role != "registry":
+        if code and not value & INHERITED and row != source and net.role != "registry":
             found += items_of(tables, net, code)
     return found
 

@@ -52,7 +52,7 @@ class Memory:
         from .desk import load_desk
 
         self.desk = load_desk(folder)
-        self.judged: dict[tuple[str | None, str | None], Judged] = {}
+        self.judged: dict[tuple[str | None, int], Judged] = {}
         self.told: dict[tuple[type, int], list[Saying]] = {}
 
 
@@ -63,7 +63,8 @@ def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
     ``guess`` adds `abuse@` the domain of an organisation's mail (RFC 2142), which nobody
     published.
     """
-    desk = answer.desk
+    memory = answer.memory
+    desk, judged = memory.desk, memory.judged
     own = _own_results(answer)
     found = (
         [*_overrides(answer, desk, own), *own, *_ladder(answer)]
@@ -75,16 +76,17 @@ def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
     kept: list[Contact] = []
     aside: list[Contact] = []
     seen: set[str] = set()
-    judged = answer.memory.judged
     for contact in found:
         place = contact.place
-        handle = place.org_handle if place is not None else None
-        mailbox = contact.mailbox and contact.mailbox.lower()
+        org = place.org_code if place is not None else 0
+        mailbox = contact.mailbox
+        mailbox = mailbox and mailbox.lower()
         if mailbox in seen and contact.rule.startswith("generic."):
             continue
-        known = judged.get((mailbox, handle))
+        known = judged.get((mailbox, org))
         if known is None:
-            known = _judged(answer.memory, mailbox, handle)
+            handle = place.org_handle if place is not None else None
+            known = judged[mailbox, org] = _judged(memory, mailbox, handle)
         verdict, contact.form = known
         if mailbox is not None:
             seen.add(mailbox)
@@ -99,14 +101,13 @@ def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
 
 
 def _judged(memory: Memory, mailbox: str | None, handle: str | None) -> Judged:
-    """Return what the desk says of a mailbox and an organisation, and keep it for later answers."""
+    """Return what the desk says of a mailbox and an organisation; make room to keep it."""
     orgs = (handle,) if handle else ()
     if len(memory.judged) >= _REMEMBERED:
         memory.judged.clear()
     desk = memory.desk
     verdict = desk.judge(mailbox, orgs) if mailbox else None
-    memory.judged[mailbox, handle] = found = (verdict, desk.form(mailbox, orgs))
-    return found
+    return verdict, desk.form(mailbox, orgs)
 
 
 def _own_results(answer: Answer) -> list[Contact]:
@@ -138,7 +139,10 @@ def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Conta
 def _tells(answer: Answer) -> bool:
     """Say whether the build has seen more than results in the texts of a chain."""
     values = answer.tables.net_contact
-    return bool(answer.origins) or any(values[net.id] & _MORE for net in answer.chain)
+    for net in answer.chain:
+        if values[net.id] & _MORE:
+            return True
+    return bool(answer.origins)
 
 
 def _places(answer: Answer) -> list[Net | Object]:

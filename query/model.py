@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import layout
+from . import ladder, layout
 from .addresses import Span
 from .cells import Json
 from .contacts import Contact, registered
@@ -139,8 +139,8 @@ class Answer:
         return found.origins if found else ()
 
     def _route(self) -> Route | None:
-        span = self.span
-        if span is None or not len(self._tables.origin_asn):
+        span = self.span if len(self._tables.origin_asn) else None
+        if span is None:
             return None
         from .routing import route_of
 
@@ -154,16 +154,12 @@ class Answer:
     @property
     def contacts(self) -> tuple[Contact, ...]:
         """Return whom to tell, in order (`ladder.ranked`)."""
-        from .ladder import ranked
-
-        return tuple(ranked(self))
+        return tuple(ladder.ranked(self))
 
     @property
     def independence(self) -> Independence | None:
         """Return whether user and holder are reached at different places; None without a user."""
-        from .ladder import independence
-
-        return independence(self)
+        return ladder.independence(self)
 
     @property
     def desk(self) -> Desk:

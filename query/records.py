@@ -151,6 +151,12 @@ class Net:
         return Org(handle, text_at(tables, "name", tables.object_name[row]) if row >= 0 else None)
 
     @property
+    def org_code(self) -> int:
+        """Return what stands for the organisation in this index file, 0 without one."""
+        code: int = self._tables.net_org[self._id]
+        return code
+
+    @property
     def org_handle(self) -> str | None:
         """Return the handle of the organisation the net refers to."""
         return text_at(self._tables, "org", self._tables.net_org[self._id])
@@ -301,6 +307,14 @@ class Object:
     def org(self) -> str | None:
         """Return the handle of the organisation the object refers to."""
         return text_at(self._tables, "org", self._tables.object_org[self._id])
+
+    @property
+    def org_code(self) -> int:
+        """Return what stands for the organisation in this index file, 0 without one."""
+        if self.kind == "organisation":
+            return ~self._id
+        code: int = self._tables.object_org[self._id]
+        return code
 
     @property
     def org_handle(self) -> str | None:
