@@ -13,8 +13,12 @@ from rirdex.query import layout
 
 from . import contacts, nets, roles, sorted_tables
 from .batch import DISOWNED, NARROW, OF_REGISTRY
+from .evidence import Bounds, Evidence, as_names
+from .identity import Identity, Known, identify
 from .intern import Dictionary, chained, narrowed
+from .leasing import judge
 from .nets import Claims
+from .registered import Subject
 from .roles import Facts
 from .rows import NATIONAL, Rows, other_objects
 from .scan import Ints
@@ -40,7 +44,9 @@ class Assembled(NamedTuple):
     coverage: list[dict[str, Any]]
 
 
-def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims) -> Assembled:
+def assemble(
+    rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims, evidence: Evidence
+) -> Assembled:
     """Build every table but the raw texts.
 
     ``pool`` has one thread, which works beside: it hashes names, hands what is ready to ``put``,
@@ -49,7 +55,8 @@ def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims)
     """
     objects = other_objects(rows)
     org_object = _org_objects(rows, objects)
-    names = pool.submit(_names, rows, objects, org_object)
+    known = Known(evidence.fingerprints)
+    names = pool.submit(identify, rows, objects, org_object, known)
     facts = _facts(rows)
     held = org_object >= 0
     own = np.zeros(len(org_object), bool)
@@ -61,7 +68,8 @@ def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims)
     families = nets.order(rows, kind, stated, iana)
     net_rows = np.concatenate([family.row for family in families])
     rs = roles.rs_maintained(facts, rows.words)
-    parties = roles.Parties(facts.org, names.result(), rs)
+    identity = names.result()
+    parties = roles.Parties(facts.org, identity.name, identity.country, rs)
     del facts
     written = pool.submit(_put_columns, rows, net_rows, objects, org_object, put)
     inverse = _inverse(rows, net_rows, objects, pool)
@@ -70,11 +78,13 @@ def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims)
         rows, net_rows, objects, org_object, built.parents, kind, placeholder, rs
     )
     inverse["contact"] = pool.submit(_of_contacts, told)
+    judged = _judged(rows, net_rows, objects, kind, identity, known, built, told, evidence)
+    judged |= as_names(evidence)
     written.result()
     put("text.mail", told.texts.text)
     put("text.mail.at", told.texts.at)
     return Assembled(
-        built.tables | told.tables,
+        built.tables | told.tables | judged,
         inverse,
         net_rows,
         objects,
@@ -82,6 +92,26 @@ def assemble(rows: Rows, pool: Executor, put: Put, stated: Claims, iana: Claims)
         built.strides,
         _coverage(rows, families, built.counts, kind, placeholder, held, told.tables),
     )
+
+
+def _judged(
+    rows: Rows, net_rows: Ints, objects: Ints, kind: NDArray[np.int8], identity: Identity,
+    known: Known, built: nets.Nets, told: contacts.Contacts, evidence: Evidence,
+) -> dict[str, Array]:  # fmt: skip
+    """Return the tables of verdicts."""
+    tables = built.tables
+    narrow = Bounds(tables["net.first4"].astype(np.int64), tables["net.last4"].astype(np.int64))
+    wide = Bounds(*(
+        np.stack([tables[f"net.{name}6.hi"], tables[f"net.{name}6.lo"]], axis=1)
+        for name in ("first", "last")
+    ))  # fmt: skip
+    leaf = np.ones(len(net_rows), bool)
+    leaf[built.parents[built.parents >= 0]] = False
+    subject = Subject(
+        rows, net_rows, objects, kind, built.pieces, tables["piece.above"], built.holder,
+        tables["piece.role"], narrow.first, narrow.last, identity, told, known,
+    )  # fmt: skip
+    return judge(subject, (narrow, wide), leaf, evidence)
 
 
 def _coverage(
@@ -170,19 +200,6 @@ def _facts(rows: Rows) -> Facts:
         rows.code("mnt_by"), rows.code("netname"), whole, (rows.flags & DISOWNED) > 0,
         national[rows.origin],
     )  # fmt: skip
-
-
-def _names(rows: Rows, objects: Ints, org_object: Ints) -> NDArray[np.uint64]:
-    """Return the hash of the normalised name of each row's party."""
-    netname, descr = rows.code("netname"), rows.code("descr")
-    name = roles.name_hashes(rows.words["netname"])[netname]
-    name = np.where(descr > 0, roles.name_hashes(rows.words["descr"])[descr], name)
-    names = (
-        rows.code("name")[objects[org_object]] if len(objects) else np.zeros(len(org_object), int)
-    )
-    names = np.where(org_object >= 0, names, 0)
-    called = names[rows.code("org")]
-    return np.where(called > 0, roles.name_hashes(rows.words["name"])[called], name)
 
 
 def _days(seconds: NDArray[np.uint32]) -> NDArray[np.uint16]:

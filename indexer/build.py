@@ -31,8 +31,10 @@ from .batch import Batch
 from .blobs import train
 from .delegated import Delegated
 from .dialects import recognise
+from .evidence import Evidence, read_evidence
 from .extras import READERS, day_of, read_extra, statistics
 from .iana import load_iana, load_special
+from .identity import Known
 from .nets import Claims
 from .pool import Task, give_back_memory, keep_freed_memory, read_all
 from .report import Report, Summary, of_evidence
@@ -57,6 +59,11 @@ def build(
     strict: bool = False,
     processes: int | None = None,
     routes: Sequence[str] = (),
+    vrps: Sequence[str] = (),
+    relationships: Sequence[str] = (),
+    as_orgs: Sequence[str] = (),
+    without: Sequence[str] = (),
+    desk: str | None = None,
     iana: Blocks | None = None,
     special: Blocks | None = None,
     progress: Progress = lambda _: None,
@@ -66,7 +73,9 @@ def build(
 
     ``snapshot`` is the date of the dumps where they do not say; ``strict`` makes a bad record an
     error; ``processes`` is the number of reading processes, 0 = read in this one; ``total`` and
-    ``progress`` are told bytes of the files; ``routes`` are routing tables. ``iana`` and
+    ``progress`` are told bytes of the files; ``routes``, ``vrps``, ``relationships``, ``as_orgs``
+    are files of evidence for verdicts, ``without`` names of rules that are switched off, ``desk``
+    the folder of the user's own files, of which `fingerprints.toml` is used. ``iana`` and
     ``special`` are tables to use instead of IANA's: (family, first, last, registry or name).
     Raises `DumpError`, `StoreError`.
     """
@@ -78,8 +87,8 @@ def build(
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))
         reports = [Report(source.name, source.place, source.size) for source in found]
-        announced = read_routes(routes)
-        beside = of_evidence(announced.files)
+        evidence = read_evidence(routes, vrps, relationships, as_orgs, without, desk)
+        beside = of_evidence(evidence.files)
         with writer.IndexFile(path) as file:
             dictionary = _dictionary(found)
             raw = writer.RawParts(file)
@@ -88,7 +97,7 @@ def build(
             raw.finish(dictionary)
             if strict:
                 _refuse_rejects(reports + beside)
-            for name, array in tables(announced).items():
+            for name, array in tables(evidence.routes or read_routes(())).items():
                 file.put(name, array)
             extras = _read_extras(found, reports, progress)
             _date_as_fetched(reports)
@@ -96,7 +105,7 @@ def build(
             stated, warnings = _stated(extras, reports, rows)
             table = load_iana() if iana is None else iana
             iana_table, iana_rows = iana_claims(table, rows.registries)
-            assembled = _assemble(rows, file, path, target, stated, iana_table)
+            assembled = _assemble(rows, file, path, target, stated, iana_table, evidence)
             _count_duplicates(reports, rows, assembled)
             reports += beside
             meta = file.finish(
@@ -104,10 +113,11 @@ def build(
                 | {
                     "stated": stated.entries, "iana": iana_rows,
                     "special": load_special() if special is None else special,
-                    "warnings": warnings,
+                    "warnings": warnings, "rules_off": sorted(evidence.without),
+                    "facilitators": Known(evidence.fingerprints).entries(),
                 }
             )  # fmt: skip
-        writer.seal(path, _build_id(reports, snapshot, strict), meta)
+        writer.seal(path, _build_id(reports, snapshot, strict, evidence), meta)
         size = os.stat(path).st_size
         writer.swap_in(path, target)
     return Summary(
@@ -197,8 +207,9 @@ def _stated(
 
 
 def _assemble(
-    rows: Rows, file: writer.IndexFile, path: str, target: str, stated: Stated, iana: Claims
-) -> Assembled:
+    rows: Rows, file: writer.IndexFile, path: str, target: str, stated: Stated, iana: Claims,
+    evidence: Evidence,
+) -> Assembled:  # fmt: skip
     """Assemble all tables from rows and write them, in a fixed order."""
     # The dictionaries and ten columns of at most four bytes, then what is left, tries and all.
     known = sum(len(words.text) + words.at.nbytes for words in rows.words.values())
@@ -206,7 +217,7 @@ def _assemble(
     with ThreadPoolExecutor(1) as pool:
         for name in sorted(stated.tables):
             file.put(name, np.ascontiguousarray(stated.tables[name]))
-        assembled = assemble(rows, pool, file.put, stated.claims, iana)
+        assembled = assemble(rows, pool, file.put, stated.claims, iana, evidence)
         needed = sum(array.nbytes for array in assembled.arrays.values())
         writer.check_space(path, target, needed + needed // 4)
         for name in sorted(assembled.arrays):
@@ -323,8 +334,11 @@ def _count_duplicates(reports: list[Report], rows: Rows, assembled: Assembled) -
         report.duplicates = report.kept - count
 
 
-def _build_id(reports: list[Report], snapshot: date | None, strict: bool) -> bytes:
+def _build_id(
+    reports: list[Report], snapshot: date | None, strict: bool, evidence: Evidence
+) -> bytes:
     digest = sha256(f"{layout.FORMAT} {version('rirdex')} {snapshot} {strict}\n".encode())
+    digest.update(f"{sorted(evidence.without)} {evidence.fingerprints.parties}\n".encode())
     for report in reports:
         digest.update(f"{report.name} {report.sha256} {report.date}\n".encode())
     return digest.digest()[:16]

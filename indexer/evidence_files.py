@@ -126,6 +126,12 @@ def _text(source: Source) -> Text:
         opened.close()
 
 
+def kept(prefixes: Prefixes, which: Flags) -> Prefixes:
+    """Return the prefixes that are marked."""
+    family, high, low, length, fault = prefixes
+    return Prefixes(family[which], high[which], low[which], length[which], fault[which])
+
+
 def lines_of(text: Text, comments: bytes = b"#") -> Lines:
     """Find the lines of a text that are neither empty nor begin with one of some characters."""
     whole, length = padded(text.whole), len(text.whole)

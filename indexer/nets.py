@@ -78,13 +78,16 @@ class Nets(NamedTuple):
     """Hold the tables of the nets of both families, the strides of the IPv4 trie, and counts.
 
     ``counts`` are (registry, family, nets that may answer, addresses they cover); ``parents`` is
-    for each net the smallest one of its registry that contains it, -1 without one.
+    for each net the smallest one of its registry that contains it, -1 without one; ``pieces`` and
+    ``holder`` are the net and the holder's net of each piece, -1 without one.
     """
 
     tables: dict[str, Array]
     strides: tuple[int, ...]
     counts: list[tuple[str, int, int, int]]
     parents: NDArray[np.int32]
+    pieces: NDArray[np.int32]
+    holder: NDArray[np.int32]
 
 
 def _narrow(rows: Rows, claims: Sequence[Claims]) -> Family:
@@ -209,16 +212,18 @@ class Pieces:
         self._total = total
         self._above: list[Array] = [np.full(total, -1, np.int64)]
         self._role: list[Array] = [np.full(total, layout.PLACEHOLDER, np.uint8)]
+        self._holder: list[Array] = [np.full(total, -1, np.int32)]
         self._net: list[Ints] = [np.arange(total)]
         self._count = total
 
-    def add(self, forest: Forest, role: NDArray[np.uint8], base: int) -> Ints:
+    def add(self, forest: Forest, given: roles.Assigned, base: int) -> Ints:
         """Take in a registry's pieces; return their ids. Its nets have the ids from ``base`` on."""
         piece = _piece_ids(forest, base, self._count)
         self._count += int((piece >= self._count).sum())
         first = piece < self._total
         for values, new in (
-            (self._above, np.append(piece, -1)[forest.above]), (self._role, role),
+            (self._above, np.append(piece, -1)[forest.above]), (self._role, given.role),
+            (self._holder, np.where(given.holder >= 0, given.holder + base, -1)),
         ):  # fmt: skip
             values[0][piece[first]] = new[first]
             values.append(new[~first].astype(values[0].dtype))
@@ -228,6 +233,10 @@ class Pieces:
     def nets(self) -> Ints:
         """Return the net of each piece."""
         return np.concatenate(self._net)
+
+    def holders(self) -> NDArray[np.int32]:
+        """Return the holder's net of each piece, -1 without one."""
+        return np.concatenate(self._holder).astype(np.int32)
 
     def tables(self, flags: NDArray[np.uint8]) -> dict[str, Array]:
         """Return the tables of the pieces; ``flags`` are more bits of the roles of nets."""
@@ -275,7 +284,10 @@ def build(
     tables |= {f"trie4.{name}": value for name, value in trie4._asdict().items()}
     tables |= _trie6_tables(answers[1], families[1])
     tables |= cover.tables(families[0].bounds, families[1].bounds)
-    return Nets(tables, strides_for(len(answers[0].begins)), counts, parents)
+    return Nets(
+        tables, strides_for(len(answers[0].begins)), counts, parents,
+        pieces.nets().astype(np.int32), pieces.holders(),
+    )  # fmt: skip
 
 
 def _note_parents(parents: NDArray[np.int32], forest: Forest, family: Family, base: int) -> None:

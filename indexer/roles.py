@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rirdex.query import layout
 
 from .hierarchy import Forest
-from .intern import Dictionary, hash_spans
+from .intern import Dictionary
 from .scan import Ints, padded
 
 REG, HOLD, HOLD_PI, LEG, ANY, PART, SUB, AGG, CUST, NONE, MIRRORED = range(11)
@@ -193,17 +193,38 @@ def _national_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArr
 class Parties(NamedTuple):
     """Hold what tells the parties of some nets apart; all arrays are (n,).
 
-    ``org`` is a code, ``name`` the hash of the normalised name, ``rs`` says whether an RS
-    maintainer is named.
+    ``org`` is a code, ``name`` and ``country`` are as in `identity.Identity`, ``rs`` says whether
+    an RS maintainer is named.
     """
 
     org: NDArray[np.uint32]
     name: NDArray[np.uint64]
+    country: NDArray[np.uint16]
     rs: NDArray[np.bool_]
 
     def picked(self, row: Ints) -> Parties:
         """Return the parties of the nets in some rows."""
-        return Parties(self.org[row], self.name[row], self.rs[row])
+        return Parties(self.org[row], self.name[row], self.country[row], self.rs[row])
+
+    def same(self, left: Ints, right: Ints) -> NDArray[np.bool_]:
+        """Say of pairs of nets whether they name one party: org handle, else normalised name.
+
+        Organisations of two handles are one party where their names are and no country speaks
+        against it.
+        """
+        orgs = self.org[left], self.org[right]
+        by_name = self.name[left] == self.name[right]
+        both = (orgs[0] > 0) & (orgs[1] > 0)
+        lands = self.country[left], self.country[right]
+        apart = (lands[0] > 0) & (lands[1] > 0) & (lands[0] != lands[1])
+        return np.asarray((both & (orgs[0] == orgs[1])) | (by_name & ~(both & apart)))
+
+
+class Assigned(NamedTuple):
+    """Hold the role byte of every piece (`layout.ROLES`), and the holder's net, -1 = none."""
+
+    role: NDArray[np.uint8]
+    holder: Ints
 
 
 def rs_maintained(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[np.bool_]:
@@ -211,8 +232,8 @@ def rs_maintained(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArray[
     return codes_with(dictionaries["mnt_by"], RS_MAINTAINERS)[facts.mnt_by]
 
 
-def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[np.uint8]:
-    """Return the role byte of every piece (R1, R2, R3, R5; `layout.ROLES`).
+def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> Assigned:
+    """Return role and holder of every piece (R1, R2, R3, R5).
 
     ``kind`` and ``parties`` are those of the forest's nets. The first net with role `holder` on
     the way up from a piece is its holder.
@@ -234,74 +255,22 @@ def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> NDArray[
         wins = (old < 0) | (rs[own] & (org[own] != org[old]) & (org[own] > 0))
         legacy[rows] = np.where(is_legacy[rows] & wins, own, old)
     holder = np.where(direct >= 0, direct, legacy)
-    differs = (holder < 0) | ~_same(parties, net, holder)
+    differs = (holder < 0) | ~parties.same(net, holder)
     role = np.full(len(net), layout.INFRASTRUCTURE, np.uint8)
     role[differs] = layout.CUSTOMER
     role[classes == AGG] = layout.AGGREGATE
-    around = np.where(above >= 0, net[above], net)
+    like = parties.same(net, np.where(above >= 0, net[above], net))
     # R3: a partition is the party around it, unless it names an organisation of its own.
-    part = (classes == PART) & ((org[net] == 0) | _same(parties, net, around))
+    part = (classes == PART) & ((org[net] == 0) | like)
     role[part] = layout.PARTITION
     role[is_direct | (holder == net)] = layout.HOLDER
     role[classes == REG] = layout.REGISTRY
     role[differs & (classes != REG) & ~part] |= layout.IS_USER
-    return role
+    role[like & (above >= 0)] |= layout.AS_ABOVE
+    return Assigned(role, holder)
 
 
 def _levels(forest: Forest) -> list[Ints]:
     order = np.argsort(forest.depth, kind="stable")
     ends = np.cumsum(np.bincount(forest.depth)) if len(order) else np.zeros(0, np.int64)
     return np.split(order, ends[:-1]) if len(ends) else []
-
-
-def _same(parties: Parties, left: Ints, right: Ints) -> NDArray[np.bool_]:
-    """Say of pairs of nets whether they name one party: org handle, else normalised name."""
-    orgs = parties.org[left], parties.org[right]
-    by_name = parties.name[left] == parties.name[right]
-    both = (orgs[0] > 0) & (orgs[1] > 0)
-    return np.asarray(np.where(both, orgs[0] == orgs[1], by_name))
-
-
-def _fold_table() -> NDArray[np.uint8]:
-    table = np.zeros(256, np.uint8)
-    for code in range(128, 256):
-        table[code] = code
-    for letter in b"0123456789abcdefghijklmnopqrstuvwxyz":
-        table[letter] = letter
-    table[65:91] = table[97:123]
-    return table
-
-
-_FOLD = _fold_table()
-_SLICE: Final = 1 << 18
-
-
-def name_hashes(dictionary: Dictionary) -> NDArray[np.uint64]:
-    """Return a hash of the normal form of every text: letters and digits only, case folded."""
-    found = []
-    data = np.frombuffer(dictionary.text, np.uint8)
-    for low in range(0, len(dictionary), _SLICE):
-        at = dictionary.at[low : low + _SLICE + 1].astype(np.int64)
-        folded = _FOLD[data[at[0] : at[-1]]]
-        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(folded != 0)])[at - at[0]]
-        text = padded(folded[folded != 0])
-        hashes = hash_spans(text, kept[:-1], np.diff(kept))
-        foreign = np.concatenate([np.zeros(1, np.int64), np.cumsum(folded > 127)])[at - at[0]]
-        _fold_foreign(dictionary, low, np.flatnonzero(np.diff(foreign)), hashes)
-        # A name without letters or digits stands for itself.
-        empty = np.flatnonzero(np.diff(kept) == 0)
-        hashes[empty] = hash_spans(padded(data), at[:-1][empty], np.diff(at)[empty])
-        found.append(hashes)
-    return np.concatenate(found)
-
-
-def _fold_foreign(dictionary: Dictionary, low: int, rows: Ints, hashes: NDArray[np.uint64]) -> None:
-    """Fold the texts with letters outside ASCII, one by one."""
-    if not len(rows):
-        return
-    texts = [
-        "".join(c for c in dictionary[low + k].decode().casefold() if c.isalnum()).encode()
-        for k in rows.tolist()
-    ]
-    length = np.array([len(text) for text in texts], np.int64)
-    hashes[rows] = hash_spans(padded(b"".join(texts)), np.cumsum(length) - length, length)

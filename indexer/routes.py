@@ -128,6 +128,18 @@ def read_routes(paths: Sequence[str]) -> Routes:
         found.append(prefixes)
         codes.append(code)
         told.append(report)
+    return _gathered(found, codes, sets, told)
+
+
+def routes_of(found: Prefixes, asn: Ints) -> Routes:
+    """Return prefixes, each with an AS number from 1 on, as routes; several of one are united."""
+    return _gathered([found], [asn], _Sets(), [])
+
+
+def _gathered(
+    found: list[Prefixes], codes: list[Ints], sets: _Sets, told: list[EvidenceFile]
+) -> Routes:
+    """Bring prefixes and the codes of their origins together."""
     narrow, wide, defaults = _families(found, np.concatenate(codes), sets)
     used = np.unique(np.concatenate([narrow.code, wide.code]))
     members = [sets.members(code) for code in used.tolist()]
@@ -260,7 +272,7 @@ def _last(first: Addresses, length: NDArray[np.uint8]) -> Addresses:
     return np.asarray(first | np.stack(host, axis=1))
 
 
-def _less(one: Addresses, other: Addresses) -> Flags:
+def less(one: Addresses, other: Addresses) -> Flags:
     if one.ndim == 1:
         return np.asarray(one < other)
     same = one[:, 0] == other[:, 0]
@@ -315,7 +327,7 @@ def covering(routes: Routes, first: Addresses, last: Addresses) -> Codes:
     at = _count_below(begin, first, "right") - 1
     active = np.flatnonzero(at >= 0)
     while len(active):
-        active = active[_less(end[at[active]], last[active])]
+        active = active[less(end[at[active]], last[active])]
         at[active] = parent[at[active]]
         active = active[at[active] >= 0]
     return at.astype(np.int32)
@@ -342,8 +354,8 @@ def inside(routes: Routes, first: Addresses, last: Addresses) -> Inside:
     count = np.maximum(_count_below(begin, last, "right") - low, 0)
     owner = np.repeat(np.arange(len(count)), count)
     route = np.arange(len(owner)) + np.repeat(low - np.cumsum(count) + count, count)
-    below, above = _less(end[route], last[owner]), _less(first[owner], begin[route])
-    kept = below | (above & ~_less(last[owner], end[route]))
+    below, above = less(end[route], last[owner]), less(first[owner], begin[route])
+    kept = below | (above & ~less(last[owner], end[route]))
     number = np.bincount(owner[kept], minlength=len(count))
     return Inside(np.append(0, np.cumsum(number)), route[kept].astype(np.int32))
 

@@ -16,7 +16,11 @@ from .batch import GEOFEED, LEASES
 from .freetext import FreeText
 from .scan import CODE, Scan
 
-_LEASE: Final = re.compile(rb"\b(?:ip[ -]?)?leas(?:e|ed|es|ing)\b", re.IGNORECASE)
+# Not what is leased to reach the net: a leased line. Names ("Example Leasing") are in descr.
+_LEASE: Final = re.compile(
+    rb"(?<!dhcp )\b(?:ip[ -]?)?leas(?:e|ed|es|ing)\b(?![ -]*(?:lines?|circuits?|links?|time))",
+    re.IGNORECASE,
+)
 _FEED: Final = re.compile(rb"\bgeofeed:?\s+https?://", re.IGNORECASE)
 
 
@@ -25,7 +29,7 @@ def mark_signs(scanned: Scan, free: FreeText, flags: NDArray[np.uint16]) -> None
     flags[scanned.line_object[scanned.line_key == CODE["geofeed"]]] |= GEOFEED
     for line in free.holding((b"leas", b"geofeed")).tolist():
         value = free.value(line)
-        if _LEASE.search(value):
+        if scanned.line_key[line] != CODE["descr"] and _LEASE.search(value):
             flags[scanned.line_object[line]] |= LEASES
         if _FEED.search(value):
             flags[scanned.line_object[line]] |= GEOFEED

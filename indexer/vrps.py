@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from rirdex.query.errors import DumpError
 
 from . import evidence_files as files
-from .evidence_files import ASN, GOOD, MAXIMUM, SHORT, EvidenceFile, Lines, Prefixes, Text
+from .evidence_files import ASN, GOOD, MAXIMUM, SHORT, EvidenceFile, Lines, Prefixes, Text, kept
 from .prefix_set import PrefixSet
+from .routes import Routes, routes_of
 from .scan import Ints, Words
 from .values import Flags, read_decimals
 
@@ -105,6 +106,24 @@ class _Rows(NamedTuple):
 
 def _differs(column: NDArray[Any]) -> Flags:
     return np.asarray(column[1:] != column[:-1])
+
+
+def as_routes(vrps: Vrps) -> Routes:
+    """Return the prefixes of VRPs with the AS numbers that may announce them, as routes.
+
+    Prefixes that nobody may announce are left out, and maximum lengths.
+    """
+    none = np.zeros(len(vrps.first), np.uint64)
+    family = np.repeat(np.array([4, 6], np.uint8), [len(vrps.first), len(vrps.high)])
+    every = Prefixes(
+        family, np.concatenate([none, vrps.high]),
+        np.concatenate([vrps.first.astype(np.uint64), vrps.low]),
+        np.concatenate([vrps.length, vrps.length6]).astype(np.int64),
+        np.full(len(family), GOOD, np.uint8),
+    )  # fmt: skip
+    asn = np.concatenate([vrps.asn, vrps.asn6]).astype(np.int64)
+    named = asn > 0
+    return routes_of(kept(every, named), asn[named])
 
 
 def read_vrps(paths: Sequence[str]) -> Vrps:
@@ -203,9 +222,8 @@ def _rows(
 
 
 def _good(rows: _Rows) -> _Rows:
-    kept = rows.prefixes.fault == GOOD
-    prefixes = Prefixes(*(column[kept] for column in rows.prefixes))
-    return _Rows(prefixes, rows.asn[kept], rows.maximum[kept])
+    good = rows.prefixes.fault == GOOD
+    return _Rows(kept(rows.prefixes, good), rows.asn[good], rows.maximum[good])
 
 
 def _family(found: list[_Rows], family: int) -> list[NDArray[Any]]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 SMALLEST_TABLE: Final = 4096
 PART: Final = 64 << 20
 
@@ -81,6 +81,15 @@ COLUMNS: Final[dict[str, str]] = {
     "piece.above": "i",
     "piece.role": "B",
     "piece.net": "I",
+    # the verdict on a piece, a row of verdict.*: what it is (`VERDICT_BITS` ...), the rules that
+    # fired as bits, and a place in meta["facilitators"] + 1, 0 = none
+    "piece.verdict": "",
+    "verdict.what": "B",
+    "verdict.rules": "I",
+    "verdict.party": "B",
+    # what AS numbers are called, ascending: codes of text.asname
+    "as.number": "I",
+    "as.name": "",
     # announced prefixes by address, then length; origins are a set of AS numbers
     # (origin.asn[origin.at[k] : origin.at[k + 1]]), parent is the next one around, -1 = none
     "route4.first": "I",
@@ -133,7 +142,8 @@ COLUMNS: Final[dict[str, str]] = {
 DICTIONARIES: Final = (
     "netname", "descr", "country", "status", "org", "mnt_by", "key", "name",
 )  # fmt: skip
-TEXTS: Final = (*DICTIONARIES, "mail")  # mailboxes, and handles that no source holds
+# "mail": mailboxes, and handles that no source holds; "asname": names of AS organisations.
+TEXTS: Final = (*DICTIONARIES, "mail", "asname")
 BLOCK: Final = 16
 GROUP: Final = 64
 
@@ -160,6 +170,7 @@ ROLE_BITS: Final = 0x0F
 IS_USER: Final = 0x10  # as the last net of a chain, its party differs from the holder's
 MORE_DESCR: Final = 0x20  # the net has more than one descr; the others are in its raw text
 OWNER: Final = 0x40  # the net's descr is LACNIC's owner: a name, no description
+AS_ABOVE: Final = 0x80  # its party is that of the piece above
 
 # Rules by which a registry gives a contact (`indexer/contacts.py`); a result that was taken from a
 # net above is by the registry's rule `parent`.
@@ -181,6 +192,32 @@ OTHERS_TELL: Final = 1 << 26  # or that of an object it refers to
 DANGLING: Final = 1 << 29  # a reference leads to no object though its class is held
 BAD_MAILBOX: Final = 1 << 28  # a reference leads to a mailbox that holds no address
 UNLOADED: Final = 1 << 27  # a reference leads into a class that no source holds
+
+# Verdicts on leases. verdict.what holds the verdict, its confidence, and how the net is announced:
+# as just this prefix, by a larger one that is still more specific than the holder's block, or by
+# prefixes inside.
+VERDICTS: Final = ("unknown", "leased", "likely-leased", "customer", "own-use", "unused")
+CONFIDENCES: Final = ("low", "medium", "high")
+ANNOUNCED: Final = ("", "exact", "covering", "inside")
+VERDICT_BITS: Final = 0x07
+CONFIDENCE_SHIFT: Final = 3
+ANNOUNCED_SHIFT: Final = 5
+# The rules of verdicts (`indexer/leasing.py`) by their bits in verdict.rules.
+LEASE_RULES: Final = (
+    "origin-unrelated", "origin-related", "block-announced", "not-announced", "no-routes",
+    "no-holder", "same-party", "facilitator-maintainer", "facilitator-organisation",
+    "facilitator-contact", "lease-remark", "facilitator-name", "facilitator-origin",
+    "user-is-facilitator", "own-contact", "own-geofeed", "country-differs", "created-later",
+    "siblings-differ", "roa-foreign", "sub-allocated-24", "holder-without-as", "origin-service",
+    "origin-of-user",
+)  # fmt: skip
+STRONG: Final = (
+    "facilitator-maintainer", "facilitator-organisation", "facilitator-contact", "lease-remark",
+)  # fmt: skip
+SIGNS: Final = (
+    "facilitator-name", "facilitator-origin", "own-contact", "own-geofeed", "country-differs",
+    "created-later", "siblings-differ", "roa-foreign", "sub-allocated-24",
+)  # fmt: skip
 
 # Classes kept with their raw text. The order is that in which `Index.object` prefers them.
 CLASSES: Final = (

@@ -680,7 +680,8 @@ def test_the_metadata_hold_no_path_and_no_clock(index: Index, dumps_now: Path) -
     assert str(dumps_now) not in text
     assert "/" not in "".join(item["name"] for item in index.meta["sources"])
     days = set(re.findall(r"20\d\d-\d\d-\d\d", text))
-    assert days == {item["date"] for item in index.meta["sources"]} - {None}
+    known = {item["date"] for name in ("sources", "facilitators") for item in index.meta[name]}
+    assert days == known - {None}
 
 
 def test_the_metadata_hold_size_and_digest_of_every_table(index: Index) -> None:

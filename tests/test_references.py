@@ -573,8 +573,11 @@ def test_every_class_has_a_row() -> None:
     ("lines", "signs"),
     [
         (["remarks: This block is leased"], LEASES),
-        (["descr: IP lease by Example"], LEASES),
-        (["descr: One", "descr: Leasing pool"], LEASES),
+        (["remarks: Dieser Block: IP-Lease"], LEASES),
+        (["remarks: One", "remarks: for leasing contact us"], LEASES),
+        (["descr: Example Leasing", "descr: IP lease"], 0),
+        (["remarks: leased line customer, leased-lines, lease circuit 7"], 0),
+        (["remarks: DHCP lease time"], 0),
         (["remarks: please release it, lessee or leaseholder"], 0),
         (["notify: leased"], 0),
         (["geofeed: https://example.net/feed.csv"], GEOFEED),

@@ -1,0 +1,260 @@
+"""Gather what routes, ROAs and AS files say about nets: the evidence of leases.
+
+Sources: the published method (Du et al., "Sublet Your Subnet", IMC 2024) holds the origins of a net
+against the AS numbers of its holder, with siblings by CAIDA's as2org and customers by its AS
+relationships. Here each pair of AS numbers is judged by itself, so that one missing from a file
+decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+from rirdex.query.addresses import prefixes
+from rirdex.query.errors import Error
+from rirdex.query.fingerprints import Fingerprints, load_fingerprints
+
+from . import routes as routing
+from .as_orgs import Organisations, read_organisations
+from .as_relations import Relations, read_relations
+from .evidence_files import EvidenceFile
+from .identity import Identity
+from .intern import narrowed
+from .references import SPONSOR
+from .routes import Routes, read_routes
+from .rows import Rows
+from .scan import Ints
+from .values import MASKS
+from .vrps import as_routes, read_vrps
+
+NOTHING, EXACT, COVERING, INSIDE = range(len(layout.ANNOUNCED))
+_SYSTEM: Final = layout.CLASSES.index("aut-num")
+_LARGEST: Final = 4096  # AS numbers of one registered range that are looked at
+_LONGEST: Final = 24  # bits of the prefixes that tables of routes have
+_NOBODY: Final = frozenset[int]()
+
+
+class Evidence(NamedTuple):
+    """Hold what a build is given beside the dumps; None where there is no such file.
+
+    ``roas`` are the VRPs as routes; ``without`` are the names of rules that are switched off;
+    ``files`` say what came of the files.
+    """
+
+    routes: Routes | None
+    roas: Routes | None
+    relations: Relations | None
+    organisations: Organisations | None
+    fingerprints: Fingerprints
+    without: frozenset[str]
+    files: list[EvidenceFile]
+
+
+def read_evidence(
+    routes: Sequence[str], vrps: Sequence[str], relationships: Sequence[str],
+    as_orgs: Sequence[str], without: Iterable[str], desk: str | None,
+) -> Evidence:  # fmt: skip
+    """Read the files that are evidence. Raises `DumpError`, `DeskError`, `Error`."""
+    for name in without:
+        if name not in layout.LEASE_RULES:
+            raise Error(f"no rule is called {name!r}: {', '.join(layout.LEASE_RULES)}")
+    prints = load_fingerprints(desk)
+    announced = read_routes(routes) if routes else None
+    roas = read_vrps(vrps) if vrps else None
+    relations = read_relations(relationships) if relationships else None
+    organisations = read_organisations(as_orgs) if as_orgs else None
+    told = (announced, roas, relations, organisations)
+    return Evidence(
+        announced, as_routes(roas) if roas else None, relations, organisations, prints,
+        frozenset(without), [file for item in told if item is not None for file in item.files],
+    )  # fmt: skip
+
+
+def as_names(evidence: Evidence) -> dict[str, NDArray[Any]]:
+    """Return what the AS numbers seen in routes are called, as tables of an index."""
+    names: list[tuple[int, str]] = []
+    if evidence.organisations is not None and evidence.routes is not None:
+        seen = sorted({asn for members in evidence.routes.sets for asn in members})
+        named = ((asn, evidence.organisations.name(asn)) for asn in seen)
+        names = [(asn, name) for asn, name in named if name]
+    texts = [b"", *sorted({name.encode() for _, name in names})]
+    code = {text: k for k, text in enumerate(texts)}
+    return {
+        "as.number": np.array([asn for asn, _ in names], np.uint32),
+        "as.name": narrowed(np.array([code[name.encode()] for _, name in names]), len(texts)),
+        "text.asname": np.frombuffer(b"".join(texts), np.uint8),
+        "text.asname.at": np.cumsum([0, *map(len, texts)]).astype(np.uint32),
+    }
+
+
+class Bounds(NamedTuple):
+    """Hold the first and last addresses of the nets of one family, as `routes` takes them."""
+
+    first: NDArray[Any]
+    last: NDArray[Any]
+
+
+class Announced(NamedTuple):
+    """Hold how the nets of one family are announced, (n,).
+
+    ``exact`` is the set of origins of a net as the prefix, or the prefixes, that it is; ``inside``
+    that of the routes inside of nets that have no net inside; ``covering`` is the place of the
+    longest route around it; all -1 = none. ``sets`` are the sets of origins.
+    """
+
+    exact: NDArray[np.int32]
+    covering: NDArray[np.int32]
+    inside: NDArray[np.int32]
+    sets: list[tuple[int, ...]]
+
+
+def announced(
+    routes: Routes, bounds: Bounds, leaf: NDArray[np.bool_], sets: list[tuple[int, ...]]
+) -> Announced:
+    """Join nets with routes. ``sets`` are those of the routes, or more."""
+    first, last = bounds
+    origins = routes.origins if first.ndim == 1 else routes.origins6
+    exact = codes_at(origins, routing.exact(routes, first, last))
+    covering = routing.covering(routes, first, last)
+    if first.ndim == 1:
+        sets = _as_prefixes(routes, bounds, exact, sets)
+    rest = np.flatnonzero((exact < 0) & leaf)
+    found = routing.inside(routes, first[rest], last[rest])
+    inside = np.full(len(first), -1, np.int32)
+    inside[rest], sets = routing.joined_sets(sets, origins[found.route], found.offset)
+    return Announced(exact, covering, inside, sets)
+
+
+def codes_at(origins: NDArray[np.int32], place: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the sets of origins of routes at some places, -1 = none."""
+    return np.asarray(np.append(origins, np.int32(-1))[place])
+
+
+def _as_prefixes(
+    routes: Routes, bounds: Bounds, exact: NDArray[np.int32], sets: list[tuple[int, ...]]
+) -> list[tuple[int, ...]]:
+    """Note the origins of IPv4 nets that are several prefixes, where such a prefix is announced.
+
+    Prefixes longer than 24 bits are in no table. Returns the sets of origins.
+    """
+    size = bounds.last - bounds.first
+    several = np.flatnonzero((size > 255) & (((size + 1) & size | bounds.first & size) > 0))
+    owner: list[int] = []
+    parts: list[tuple[int, int]] = []
+    pairs = zip(bounds.first[several].tolist(), bounds.last[several].tolist(), strict=True)
+    for k, (first, last) in enumerate(pairs):
+        found = [part for part in prefixes(4, first, last) if part[1] <= _LONGEST]
+        parts += found
+        owner += [k] * len(found)
+    low = np.array([address for address, _ in parts], np.int64)
+    high = low + np.array([(1 << 32 - length) - 1 for _, length in parts], np.int64)
+    place = routing.exact(routes, low, high)
+    there = place >= 0
+    count = np.bincount(np.array(owner, np.int64)[there], minlength=len(several))
+    codes = routes.origins[place[there]]
+    exact[several], sets = routing.joined_sets(sets, codes, np.append(0, np.cumsum(count)))
+    return sets
+
+
+def more_specific(routes: Routes, place: NDArray[Any], block: Bounds) -> NDArray[np.bool_]:
+    """Say of routes at some places whether they are more specific than a block.
+
+    They are if the prefix of one bit less is still inside of it: a block that is no prefix is
+    announced as the prefixes that it is made of.
+    """
+    if block.first.ndim == 1:
+        size = np.int64(1) << (33 - routes.length[place].astype(np.int64))
+        begin = routes.first[place].astype(np.int64) & -size
+        return np.asarray((begin >= block.first) & (begin + size - 1 <= block.last))
+    host = 129 - routes.length6[place].astype(np.int64)
+    high, low = MASKS[np.maximum(host - 64, 0)], MASKS[np.minimum(host, 64)]
+    mask = np.stack([high, low], axis=1)
+    begin = np.stack([routes.high[place], routes.low[place]], axis=1) & ~mask
+    return ~routing.less(begin, block.first) & ~routing.less(block.last, begin | mask)
+
+
+class Systems:
+    """Know the AS numbers of parties: registered for them, or sponsored by them."""
+
+    def __init__(self, rows: Rows, objects: Ints, identity: Identity) -> None:
+        self._of_org: dict[int, set[int]] = {}
+        self._of_name: dict[int, set[int]] = {}
+        codes = {text: code for code, text in enumerate(rows.words["org"].texts())}
+        ranges = {int(row): (int(first), int(last)) for row, first, last in rows.systems.tolist()}
+        which = objects[rows.kind[objects] == _SYSTEM]
+        keys = rows.words["key"].texts(rows.code("key")[which])
+        items = rows.words["contact"].texts(rows.code("contact")[which])
+        orgs, names = rows.code("org")[which].tolist(), identity.name[which].tolist()
+        for row, key, text, org, name in zip(which.tolist(), keys, items, orgs, names, strict=True):
+            first, last = ranges.get(row) or (int(key[2:]) if key[2:].isdigit() else -1,) * 2
+            if not 0 <= first <= last < first + _LARGEST:
+                continue
+            owners = [(org, name)]
+            for line in text.split(b"\n"):
+                sponsor = codes.get(line[2:], 0) if line[:1] == SPONSOR else 0
+                if sponsor:
+                    owners.append((sponsor, int(identity.of_org[sponsor])))
+            for code, hashed in owners:
+                numbers = range(first, last + 1)
+                self._of_name.setdefault(hashed, set()).update(numbers)
+                if code:
+                    self._of_org.setdefault(code, set()).update(numbers)
+        self._of_name.pop(0, None)
+
+    def of(self, org: int, name: int) -> frozenset[int]:
+        """Return the AS numbers of an organisation code and of the hash of a name."""
+        return frozenset(self._of_org.get(org, _NOBODY)) | self._of_name.get(name, _NOBODY)
+
+    def names(self) -> NDArray[np.uint64]:
+        """Return the hashes of the names that have AS numbers."""
+        return np.array(sorted(self._of_name), np.uint64)
+
+    def organisations(self) -> NDArray[np.uint32]:
+        """Return the codes of the organisations that have AS numbers."""
+        return np.array(sorted(self._of_org), np.uint32)
+
+
+class Kin(NamedTuple):
+    """Hold AS numbers, the organisations they are of, and their providers."""
+
+    systems: frozenset[int]
+    organisations: frozenset[int] = _NOBODY
+    providers: frozenset[int] = _NOBODY
+
+    def related(self, holder: Kin) -> bool:
+        """Say whether one of these is one of a holder's, a sibling, or a customer of one."""
+        return not (
+            self.systems.isdisjoint(holder.systems)
+            and self.organisations.isdisjoint(holder.organisations)
+            and self.providers.isdisjoint(holder.systems)
+        )
+
+
+class Kinship:
+    """Know whose sibling and whose customer AS numbers are, by the files that a build is given."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._relations, self._organisations = evidence.relations, evidence.organisations
+        self._known: dict[int, tuple[int, frozenset[int]]] = {}
+
+    def of(self, systems: Iterable[int]) -> Kin:
+        """Return what is known of some AS numbers."""
+        systems = frozenset(systems)
+        told = [self._known.get(asn) or self._ask(asn) for asn in systems]
+        return Kin(
+            systems, frozenset(code for code, _ in told if code >= 0),
+            _NOBODY.union(*(providers for _, providers in told)),
+        )  # fmt: skip
+
+    def _ask(self, asn: int) -> tuple[int, frozenset[int]]:
+        code = -1
+        if self._organisations is not None:
+            code = int(self._organisations.name_code(np.array([asn], np.int64))[0])
+        providers = frozenset(self._relations.providers(asn)) if self._relations else _NOBODY
+        self._known[asn] = found = (code, providers)
+        return found

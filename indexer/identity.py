@@ -1,0 +1,142 @@
+"""Say who the party of each row is, as numbers to compare: by its name, and by its country.
+
+The name is the organisation's, else the first descr (LACNIC: the owner), else the netname, in the
+normal form of `rirdex.query.names`: legal forms, punctuation and case tell nobody apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query.fingerprints import Fingerprints, Party
+from rirdex.query.names import normal_many
+
+from .intern import Dictionary, hash_spans
+from .rows import Rows
+from .scan import Ints, padded
+
+_SLICE: Final = 1 << 16
+_NO_COUNTRY: Final = (b"ZZ", b"EU", b"AP")  # regions, and nowhere
+_MOST: Final = 255
+Finder = Callable[[bytes], int]
+
+
+class Identity(NamedTuple):
+    """Hold what tells parties apart, for every row.
+
+    ``name`` is a hash of the name, ``country`` a number, 0 = none; ``known`` is the facilitator
+    (`Known.number`) that the party is by its name or organisation, ``called`` the one that the
+    netname or name speaks of, 0 = none. ``of_org`` is the name of each organisation code.
+    """
+
+    name: NDArray[np.uint64]
+    country: NDArray[np.uint16]
+    known: NDArray[np.uint8]
+    called: NDArray[np.uint8]
+    of_org: NDArray[np.uint64]
+
+
+class Known:
+    """Number the facilitators of the lists, in their order; the holders and ISPs among them are 0.
+
+    To be on a list says who a party is. It makes no lease.
+    """
+
+    def __init__(self, prints: Fingerprints) -> None:
+        self.prints = prints
+        found = dict.fromkeys(party.name for party in prints.parties if party.facilitates)
+        self._numbers = {name: number + 1 for number, name in enumerate([*found][:_MOST])}
+
+    def number(self, party: Party | None) -> int:
+        """Return the number of a facilitator, 0 for none."""
+        return self._numbers.get(party.name, 0) if party and party.facilitates else 0
+
+    def entries(self) -> list[dict[str, str]]:
+        """Return what the metadata say of the facilitators, by number."""
+        parties = {party.name: party for party in self.prints.parties[::-1] if party.facilitates}
+        return [
+            {
+                "name": name, "kind": parties[name].kind, "source": parties[name].source,
+                "date": parties[name].date.isoformat(), "confidence": parties[name].confidence,
+            }
+            for name in self._numbers
+        ]  # fmt: skip
+
+    def of_maintainers(self, names: list[bytes]) -> int:
+        """Return the first facilitator among maintainers, 0 for none."""
+        known = self.prints.by_maintainer
+        found = (self.number(known.get(name.decode("utf-8", "replace"))) for name in names)
+        return next(filter(None, found), 0)
+
+    def of_organisation(self, handle: bytes) -> int:
+        """Return the facilitator that an organisation is."""
+        return self.number(self.prints.by_organisation.get(handle.decode("utf-8", "replace")))
+
+
+def identify(rows: Rows, objects: Ints, org_object: Ints, known: Known) -> Identity:
+    """Identify the parties of all rows. ``org_object`` is by organisation code, -1 = not held."""
+    org = rows.code("org")
+    names = np.zeros(len(org_object), np.int64)
+    held = org_object >= 0
+    names[held] = rows.code("name")[objects[org_object[held]]]
+    of_name, known_name = _named(rows.words["name"], known)
+    of_descr, known_descr = _named(rows.words["descr"], known)
+    of_netname, _ = _named(rows.words["netname"], None)
+    netname, descr, own = rows.code("netname"), rows.code("descr"), rows.code("name")
+    called = _netnames(rows.words["netname"], known)[netname]
+    # Other objects than nets have neither netname nor descr, but a name (LACNIC's owner).
+    name = np.where(netname > 0, of_netname[netname], of_name[own])
+    is_known = np.where(netname > 0, called, known_name[own])
+    for codes, hashes, numbers in (
+        (descr, of_descr, known_descr), (names[org], of_name, known_name),
+    ):  # fmt: skip
+        name = np.where(codes > 0, hashes[codes], name)
+        is_known = np.where(codes > 0, numbers[codes], is_known)
+    by_org = of_codes(rows.words["org"], org, known.of_organisation)[org]
+    is_known = np.where(by_org > 0, by_org, is_known)
+    called = np.where(called > 0, called, is_known)
+    country = np.array([_country(text) for text in rows.words["country"].texts()], np.uint16)
+    return Identity(
+        name, country[rows.code("country")], is_known.astype(np.uint8), called.astype(np.uint8),
+        np.where(names > 0, of_name[names], np.uint64(0)),
+    )  # fmt: skip
+
+
+def of_codes(words: Dictionary, codes: NDArray[np.uint32], find: Finder) -> NDArray[np.uint8]:
+    """Return a number for each code of a dictionary, asking once for each that occurs."""
+    table = np.zeros(len(words), np.uint8)
+    used = np.flatnonzero(np.bincount(codes, minlength=len(words)))
+    used = used[used > 0]
+    table[used] = [find(text) for text in words.texts(used)]
+    return table
+
+
+def _country(text: bytes) -> int:
+    code = text.split(b"\n")[0]
+    return 0 if len(code) != 2 or code in _NO_COUNTRY else int.from_bytes(code, "big")
+
+
+def _named(words: Dictionary, known: Known | None) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Return the hash of each text's normal form, and the facilitator that it names."""
+    hashes = np.zeros(len(words), np.uint64)
+    numbers = np.zeros(len(words), np.uint8)
+    for low in range(0, len(words), _SLICE):
+        high = min(low + _SLICE, len(words))
+        normals = normal_many(words.texts(np.arange(low, high)))
+        length = np.array([len(text) for text in normals], np.int64)
+        hashes[low:high] = hash_spans(padded(b"".join(normals)), np.cumsum(length) - length, length)
+        if known is not None:
+            for place, party in known.prints.match_descrs(normals).items():
+                numbers[low + place] = known.number(party)
+    return hashes, numbers
+
+
+def _netnames(words: Dictionary, known: Known) -> NDArray[np.uint8]:
+    numbers = np.zeros(len(words), np.uint8)
+    for code, party in known.prints.match_netnames(words.texts()).items():
+        numbers[code] = known.number(party)
+    return numbers

@@ -1,0 +1,366 @@
+"""Judge for every piece of a net whether it appears to be leased, and by which rules.
+
+The published method ("Sublet Your Subnet", IMC 2024) says leased where a net below a holder's is
+announced by an AS that is not related to the holder. This goes on where that method stops: portable
+and legacy nets, nets that are not announced as just this prefix, IPv6, registrations alone. The
+table of verdicts is `_verdicts`. Every rule is a bit and can be switched off.
+
+These are inferences from public data, never an accusation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+from rirdex.query.layout import LEASE_RULES
+
+from .evidence import (
+    COVERING,
+    EXACT,
+    INSIDE,
+    NOTHING,
+    Announced,
+    Bounds,
+    Evidence,
+    Kin,
+    Kinship,
+    Systems,
+    announced,
+    codes_at,
+    more_specific,
+)
+from .intern import narrowed
+from .registered import BIT, Bits, Signs, Subject, fired, signs_of
+from .routes import Routes
+from .scan import Ints
+
+Bools = NDArray[np.bool_]
+_STRONG: Final = np.uint32(sum(int(BIT[name]) for name in layout.STRONG))
+_SIGNS: Final = tuple(BIT[name] for name in layout.SIGNS)
+_UNKNOWN, _LEASED, _LIKELY, _CUSTOMER, _OWN, _UNUSED = range(len(layout.VERDICTS))
+_LOW, _MEDIUM, _HIGH = range(len(layout.CONFIDENCES))
+_SEVERAL: Final = 3  # users under one holder, whose origins are not the holder's
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_NOBODY: Final = frozenset[int]()
+# Networks that announce addresses of others as a service: scrubbing, delivery, clouds that take
+# their customers' own addresses. Such an origin does not say who uses a net. By their aut-num
+# objects and pages: Cloudflare, Akamai and Prolexic, Fastly, Imperva, Amazon, Google, Microsoft,
+# Radware, Vercara, Path, Voxility, Qrator, StormWall, DDoS-Guard.
+SERVICES: Final = frozenset({
+    13335, 20940, 16625, 32787, 54113, 19551, 16509, 14618, 15169, 396982, 8075, 198949, 19905,
+    19324, 396998, 3223, 197068, 59796, 57724,
+})  # fmt: skip
+
+
+class Origins(NamedTuple):
+    """Hold how each piece is announced: `layout.ANNOUNCED`, the set of origins, -1 = none.
+
+    ``block`` says that only the holder's whole block, or more, is announced. ``exact`` is the set
+    of origins of each net as just this prefix.
+    """
+
+    how: NDArray[np.uint8]
+    code: NDArray[np.int32]
+    block: Bools
+    exact: NDArray[np.int32]
+    sets: list[tuple[int, ...]]
+
+
+def judge(
+    subject: Subject, bounds: tuple[Bounds, Bounds], leaf: Bools, evidence: Evidence
+) -> dict[str, NDArray[Any]]:
+    """Judge every piece; return the tables of verdicts.
+
+    ``bounds`` are those of the nets of both families, ``leaf`` says which have no net inside.
+    """
+    net, holder = subject.net, subject.holder
+    signs = signs_of(subject)
+    bits = signs.bits | fired("no-holder", holder < 0)
+    below = (holder >= 0) & (holder != net)
+    user = below & ((subject.role & layout.IS_USER) > 0)
+    bits |= fired("same-party", (holder >= 0) & ~user)
+    how = np.zeros(len(net), np.uint8)
+    relatives = _Relatives(subject, evidence, bounds)
+    if evidence.routes is None:
+        bits |= fired("no-routes", holder >= 0)
+    else:
+        told = origins_of(subject, evidence.routes, bounds, leaf)
+        relatives.announce(told)
+        how = told.how
+        bits |= relatives.compared(told, user)
+    if evidence.roas is not None:
+        roas = origins_of(subject, evidence.roas, bounds, np.zeros(len(leaf), bool))
+        bits |= relatives.authorised(roas, user)
+    bits |= relatives.without_systems(below | (holder == net))
+    silent = np.isin(subject.role & layout.ROLE_BITS, (layout.REGISTRY, layout.PLACEHOLDER))
+    bits[silent] = 0
+    for name in evidence.without:
+        bits &= ~BIT[name]
+    what = _verdicts(bits, how, below, holder == net)
+    what[silent] = 0
+    return _tables(bits, (what | how << layout.ANNOUNCED_SHIFT).astype(np.uint8), signs)
+
+
+def origins_of(
+    subject: Subject, routes: Routes, bounds: tuple[Bounds, Bounds], leaf: Bools
+) -> Origins:
+    """Return how each piece is announced in a table of routes."""
+    how = np.zeros(len(subject.net), np.uint8)
+    code = np.full(len(subject.net), -1, np.int32)
+    block = np.zeros(len(subject.net), bool)
+    sets, exact = routes.sets, []
+    narrow = len(bounds[0].first)
+    wide = subject.net >= narrow
+    for base, nets, mine in ((0, bounds[0], ~wide), (narrow, bounds[1], wide)):
+        told = announced(routes, nets, leaf[base : base + len(nets.first)], sets)
+        sets = told.sets
+        exact.append(told.exact)
+        pieces = np.flatnonzero(mine)
+        parts = _told_of(routes, nets, told, subject, pieces, base)
+        how[pieces], code[pieces], block[pieces] = parts
+    return Origins(how, code, block, np.concatenate(exact), sets)
+
+
+def _told_of(
+    routes: Routes, bounds: Bounds, told: Announced, subject: Subject, pieces: Ints, base: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], Bools]:
+    """Return how some pieces of a family are announced, by whom, and whether only the block is."""
+    net, holder = subject.net[pieces] - base, subject.holder[pieces] - base
+    exact, covering, inside = told.exact[net], told.covering[net], told.inside[net]
+    own = holder == net
+    origins = routes.origins if bounds.first.ndim == 1 else routes.origins6
+    how = np.full(len(net), NOTHING, np.uint8)
+    code = np.full(len(net), -1, np.int32)
+    around = np.flatnonzero((covering >= 0) & (exact < 0) & (holder >= 0) & ~own)
+    within = np.zeros(len(net), bool)
+    top = holder[around]
+    within[around] = more_specific(
+        routes, covering[around], Bounds(bounds.first[top], bounds.last[top])
+    )
+    # Of the holder's own block every route around it tells; of a net below only a closer one.
+    near = (covering >= 0) & (within | own | (subject.holder[pieces] < 0))
+    for name, which, codes in (
+        (EXACT, exact >= 0, exact),
+        (COVERING, near, codes_at(origins, covering)),
+        (INSIDE, inside >= 0, inside),
+    ):  # fmt: skip
+        which = which & (how == NOTHING)
+        how[which] = name
+        code[which] = codes[which]
+    return how, code, (how == NOTHING) & (covering >= 0)
+
+
+class _Relatives:
+    """Hold origins against the AS numbers of holders and users."""
+
+    def __init__(self, subject: Subject, evidence: Evidence, bounds: tuple[Bounds, Bounds]) -> None:
+        self._subject = subject
+        self._systems = Systems(subject.rows, subject.objects, subject.identity)
+        self._kinship = Kinship(evidence)
+        row = subject.row
+        self._org = subject.rows.code("org")[row]
+        self._name = subject.identity.name[row]
+        self._alike = _alike(subject, bounds)
+        self._held: dict[int, frozenset[int]] = {}
+        self._blocks: dict[int, frozenset[int]] = {}
+        self._kin: dict[int, Kin] = {}
+
+    def _systems_of(self, net: int) -> frozenset[int]:
+        """Return the AS numbers of the party of a net."""
+        found = self._held.get(net)
+        if found is None:
+            found = self._systems.of(int(self._org[net]), int(self._name[net]))
+            self._held[net] = found
+        return found
+
+    def _kin_of(self, holder: int, with_block: bool) -> Kin:
+        """Return what is known of a holder's AS numbers, with the origins of its block or not."""
+        key = holder << 1 | with_block
+        kin = self._kin.get(key)
+        if kin is None:
+            block = self._blocks.get(holder, _NOBODY) if with_block else _NOBODY
+            kin = self._kin[key] = self._kinship.of(self._systems_of(holder) | block)
+        return kin
+
+    def announce(self, told: Origins) -> None:
+        """Note the origins of the holders' blocks."""
+        holders = np.unique(self._subject.holder)
+        for net, code in zip(holders.tolist(), told.exact[holders].tolist(), strict=True):
+            if net >= 0 and code >= 0:
+                self._blocks[net] = frozenset(told.sets[code])
+
+    def compared(self, told: Origins, user: Bools) -> Bits:
+        """Return the rules about routes that fired, and those that hang on them."""
+        subject = self._subject
+        announced = told.code >= 0
+        asked = np.flatnonzero(announced & (subject.holder >= 0))
+        related = np.zeros(len(user), bool)
+        related[asked] = self._related(told, asked)
+        unrelated = announced & (subject.holder >= 0) & ~related
+        origins = [frozenset(members) for members in told.sets]
+        service = np.array([members <= SERVICES for members in origins] or [False])
+        prints = subject.known.prints
+        agents = {asn for asn, party in prints.by_asn.items() if party.facilitates}
+        agency = np.array([not members.isdisjoint(agents) for members in origins] or [False])
+        found = fired("origin-related", related) | fired("origin-unrelated", unrelated)
+        found |= fired("block-announced", told.block & (subject.holder >= 0))
+        found |= fired("not-announced", ~announced & ~told.block & (subject.holder >= 0))
+        found |= fired("origin-service", unrelated & service[told.code])
+        found |= fired("facilitator-origin", unrelated & agency[told.code])
+        found |= fired("siblings-differ", self._siblings(told, unrelated & user))
+        found |= fired("origin-of-user", self._of_user(told, unrelated & user))
+        return found
+
+    def _related(self, told: Origins, pieces: Ints) -> Bools:
+        """Say of pieces whether one of their origins is related to the holder."""
+        subject = self._subject
+        # Of the block itself, its own origins prove nothing.
+        below = ~self._alike[pieces]
+        key = (told.code[pieces].astype(np.int64) << 32) | (subject.holder[pieces] << 1) | below
+        pairs, place = np.unique(key, return_inverse=True)
+        kin: dict[int, Kin] = {}
+        result = np.zeros(len(pairs), bool)
+        for k, pair in enumerate(pairs.tolist()):
+            code, holder = pair >> 32, pair & 0xFFFFFFFF
+            mine = kin.get(code)
+            if mine is None:
+                mine = kin[code] = self._kinship.of(told.sets[code])
+            result[k] = mine.related(self._kin_of(holder >> 1, bool(holder & 1)))
+        return np.asarray(result[place])
+
+    def _siblings(self, told: Origins, asked: Bools) -> Bools:
+        """Say of pieces whether their holder has several users with origins of their own."""
+        which = np.flatnonzero(asked)
+        holder = self._subject.holder[which].astype(np.int64)
+        name = self._name[self._subject.net[which]] ^ (holder.astype(np.uint64) * _MIX)
+        count = len(self._subject.row)
+        _, first = np.unique(name, return_index=True)
+        users = np.bincount(holder[first], minlength=count)
+        pairs = np.unique(holder << 32 | told.code[which])
+        many = (users >= _SEVERAL) & (np.bincount(pairs >> 32, minlength=count) >= _SEVERAL)
+        result = np.zeros(len(asked), bool)
+        result[which] = many[holder]
+        return result
+
+    def _of_user(self, told: Origins, asked: Bools) -> Bools:
+        """Say of pieces whether an origin is the user's own, of which no relationship is known."""
+        subject = self._subject
+        net = subject.net
+        has = np.isin(self._org[net], self._systems.organisations())
+        has |= np.isin(self._name[net], self._systems.names())
+        result = np.zeros(len(asked), bool)
+        for piece in np.flatnonzero(asked & has).tolist():
+            origins = frozenset(told.sets[told.code[piece]])
+            if not origins.isdisjoint(self._systems_of(int(net[piece]))):
+                result[piece] = not self._kinship.of(origins).providers
+        return result
+
+    def authorised(self, told: Origins, user: Bools) -> Bits:
+        """Return the rule that fired where a ROA inside the holder's block names another's AS."""
+        subject = self._subject
+        # Only what is more specific than the block, or is the net: `told.how` of routes.
+        asked = np.flatnonzero((told.code >= 0) & user & (told.how != INSIDE))
+        foreign = np.zeros(len(user), bool)
+        foreign[asked] = ~self._related(told, asked)
+        return fired("roa-foreign", foreign & (subject.holder >= 0))
+
+    def without_systems(self, asked: Bools) -> Bits:
+        """Return the rule that fired where no AS number of the holder is known."""
+        holders, place = np.unique(self._subject.holder[asked], return_inverse=True)
+        none = np.array([not self._systems_of(net) for net in holders.tolist()], bool)
+        result = np.zeros(len(asked), bool)
+        result[asked] = none[place]
+        return fired("holder-without-as", result)
+
+
+def _alike(subject: Subject, bounds: tuple[Bounds, Bounds]) -> Bools:
+    """Say of pieces whether their net is the holder's, or has the range of it."""
+    net, holder = subject.net, subject.holder
+    result = np.asarray(net == holder)
+    narrow = len(bounds[0].first)
+    for base, (first, last), mine in (
+        (0, bounds[0], net < narrow), (narrow, bounds[1], net >= narrow),
+    ):  # fmt: skip
+        which = np.flatnonzero(mine & (holder >= 0) & ~result)
+        one, other = net[which] - base, holder[which] - base
+        equal = (first[one] == first[other]) & (last[one] == last[other])
+        result[which] = equal if equal.ndim == 1 else equal.all(axis=1)
+    return result
+
+
+def _verdicts(bits: Bits, how: NDArray[np.uint8], below: Bools, own: Bools) -> NDArray[np.uint8]:
+    """Return verdict and confidence of pieces by the rules that fired."""
+
+    def has(name: str) -> Bools:
+        return (bits & BIT[name]) > 0
+
+    strong = (bits & _STRONG) > 0
+    signs = np.zeros(len(bits), np.int8)
+    for sign in _SIGNS:
+        signs += (bits & sign) > 0
+    same = below & has("same-party")
+    user = below & ~same
+    service = has("origin-service")
+    unrelated = has("origin-unrelated") & ~service
+    self_made = has("origin-of-user") & ~strong
+    block, nothing, no_routes = has("block-announced"), has("not-announced"), has("no-routes")
+    related, poor = has("origin-related"), has("holder-without-as")
+    # The first row that is true decides: where, verdict, confidence, and whether a route that is
+    # not just this prefix makes it one step less sure.
+    table = (
+        (has("no-holder"), _UNKNOWN, _LOW, False),
+        (own & related, _OWN, _HIGH, True),
+        (own & unrelated & strong, _LIKELY, _LOW, False),
+        (own & nothing, _UNUSED, _MEDIUM, False),
+        (own, _UNKNOWN, _LOW, False),
+        (same & (related | block), _OWN, _HIGH, True),
+        (same & unrelated, _LIKELY, _LOW, False),
+        (same & nothing, _UNUSED, _MEDIUM, False),
+        (same & service, _LIKELY, _LOW, False),
+        (same & no_routes, _OWN, _LOW, False),
+        (user & unrelated & strong, _LEASED, _HIGH, True),
+        (user & unrelated & self_made, _LIKELY, _LOW, False),
+        (user & unrelated & ~poor, _LEASED, _MEDIUM, True),
+        (user & unrelated & (signs > 0), _LIKELY, _MEDIUM, True),
+        (user & unrelated, _LIKELY, _LOW, False),
+        (user & service, _LIKELY, np.where(strong, _MEDIUM, _LOW), False),
+        (user & (related | block) & strong, _LIKELY, _MEDIUM, False),
+        (user & related, _CUSTOMER, _HIGH, True),
+        (user & block, _CUSTOMER, _MEDIUM, False),
+        (user & nothing, _UNUSED, _MEDIUM, False),
+        (user & no_routes & strong, _LIKELY, _MEDIUM, False),
+        (user & no_routes & (signs > 1), _LIKELY, _LOW, False),
+    )
+    near = np.isin(how, (COVERING, INSIDE))
+    what = np.zeros(len(bits), np.uint8)
+    rest = np.ones(len(bits), bool)
+    for where, verdict, sure, by_route in table:
+        found = np.flatnonzero(rest & where)
+        rest[found] = False
+        confidence = np.broadcast_to(np.asarray(sure), len(bits))[found]
+        if by_route:
+            confidence = np.maximum(confidence - near[found], _LOW)
+        what[found] = verdict | confidence << layout.CONFIDENCE_SHIFT
+    return what
+
+
+def _tables(bits: Bits, what: NDArray[np.uint8], signs: Signs) -> dict[str, NDArray[Any]]:
+    """Return the columns: a code for each piece, and what the codes stand for."""
+    party = np.where(bits & _BY_PARTY, signs.party, np.uint8(0)).astype(np.uint64)
+    key = bits.astype(np.uint64) << np.uint64(16) | what.astype(np.uint64) << np.uint64(8) | party
+    kinds, codes = np.unique(key, return_inverse=True)
+    return {
+        "piece.verdict": narrowed(codes, max(len(kinds), 1)),
+        "verdict.what": (kinds >> np.uint64(8)).astype(np.uint8),
+        "verdict.rules": (kinds >> np.uint64(16)).astype(np.uint32),
+        "verdict.party": kinds.astype(np.uint8),
+    }
+
+
+_BY_PARTY: Final = np.uint32(
+    sum(int(BIT[name]) for name in LEASE_RULES if name.startswith("facilitator-"))
+)

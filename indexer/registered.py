@@ -1,0 +1,186 @@
+"""See what registrations alone show of a lease: known facilitators, and lesser signs.
+
+Rules: R4 of facilitators (maintainer, organisation, mailbox, name), and the signs that lessors and
+lessees leave in objects, as the published work on leases lists them. A sign is a bit of
+`layout.LEASE_RULES`; what the bits mean together is decided in `leasing`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+from rirdex.query.layout import LEASE_RULES, MORE_ITEMS, RESULT_BITS
+
+from . import roles
+from .batch import GEOFEED, LEASES
+from .contacts import Contacts
+from .identity import Identity, Known, of_codes
+from .references import LOWER
+from .rows import Rows
+from .scan import Ints
+
+Bits = NDArray[np.uint32]
+Numbers = NDArray[np.uint8]
+BIT: Final = {name: np.uint32(1 << k) for k, name in enumerate(LEASE_RULES)}
+_LATER: Final = 2 * 365 * 86400  # seconds between a holder's block and a net made much later
+_BELOW: Final = np.uint32(RESULT_BITS)
+
+
+class Subject(NamedTuple):
+    """Hold what is judged: the pieces of all registries, and what is known of their nets.
+
+    ``net``, ``above`` (a piece), ``holder`` (a net, -1 = none) and ``role`` are (pieces,);
+    ``row`` is the row of each net, ``kind`` the class of each row; ``first`` and ``last`` are
+    those of the IPv4 nets.
+    """
+
+    rows: Rows
+    row: Ints
+    objects: Ints
+    kind: NDArray[np.int8]
+    net: NDArray[np.int32]
+    above: NDArray[np.int32]
+    holder: NDArray[np.int32]
+    role: NDArray[np.uint8]
+    first: NDArray[Any]
+    last: NDArray[Any]
+    identity: Identity
+    contacts: Contacts
+    known: Known
+
+
+class Signs(NamedTuple):
+    """Hold the rules that fired for each piece, and the facilitator they speak of, 0 = none."""
+
+    bits: Bits
+    party: Numbers
+
+
+def fired(rule: str, where: NDArray[np.bool_]) -> Bits:
+    """Return a rule's bit where it fired."""
+    return np.where(where, BIT[rule], np.uint32(0))
+
+
+def signs_of(subject: Subject) -> Signs:
+    """Return what registrations show for every piece."""
+    rows, net, row = subject.rows, subject.net, subject.row
+    own = np.zeros(len(row), np.uint32)
+    flags = rows.flags[row]
+    own |= fired("lease-remark", (flags & LEASES) > 0) | fired("own-geofeed", (flags & GEOFEED) > 0)
+    small = np.zeros(len(row), bool)
+    narrow = len(subject.first)
+    small[:narrow] = subject.last.astype(np.int64) - subject.first == 255
+    own |= fired("sub-allocated-24", small & (subject.kind[row] == roles.SUB))
+    found = _facilitators(subject)
+    bits = own[net]
+    party = np.zeros(len(net), np.uint8)
+    # Whom the holder itself is does not stand between it and a user.
+    top = subject.identity.known[row[subject.holder]]
+    top[subject.holder < 0] = 0
+    for rule, numbers in found:
+        numbers = np.where(numbers == top, np.uint8(0), numbers)
+        bits |= fired(rule, numbers > 0)
+        party = np.where(party > 0, party, numbers)
+    user = subject.identity.known[row][net]
+    bits |= fired("user-is-facilitator", (user > 0) & (user != top) & _users(subject))
+    return Signs(bits | _against_holder(subject), party)
+
+
+def _users(subject: Subject) -> NDArray[np.bool_]:
+    return (subject.role & layout.IS_USER) > 0
+
+
+def _facilitators(subject: Subject) -> list[tuple[str, Numbers]]:
+    """Return the facilitator of each piece by each rule, the strongest rule first."""
+    rows, row, net, known = subject.rows, subject.row, subject.net, subject.known
+    lists, orgs, items = rows.code("mnt_by")[row], rows.code("org")[row], rows.code("contact")
+    by_maintainer = of_codes(
+        rows.words["mnt_by"], lists, lambda text: known.of_maintainers(text.split(b"\n"))
+    )[lists][net]
+    under = np.flatnonzero((subject.holder >= 0) & (subject.holder != net))
+    theirs = items[row[subject.holder[under]]]
+    lower = of_codes(rows.words["contact"], theirs, lambda text: _lower(text, known))[theirs]
+    mine = by_maintainer[under]
+    by_maintainer[under] = np.where(mine > 0, mine, lower)
+    by_org = of_codes(rows.words["org"], orgs, known.of_organisation)[orgs][net]
+    mails = _by_results(subject)
+    result = (subject.contacts.tables["net.contact"] & _BELOW).astype(np.int64)
+    return [
+        ("facilitator-maintainer", _passed_down(subject, by_maintainer)),
+        ("facilitator-organisation", _passed_down(subject, by_org)),
+        ("facilitator-contact", mails[result][net]),
+        ("facilitator-name", subject.identity.called[row][net]),
+    ]
+
+
+def _lower(text: bytes, known: Known) -> int:
+    """Return the facilitator that a holder lets register nets below its block."""
+    return known.of_maintainers([line[2:] for line in text.split(b"\n") if line[:1] == LOWER])
+
+
+def _passed_down(subject: Subject, numbers: Numbers) -> Numbers:
+    """Let a piece have what a piece between it and the holder has."""
+    above, holder = subject.above, subject.holder
+    up = np.where((above >= 0) & (subject.net[above] != holder), above, -1)
+    up[(holder < 0) | (subject.net == holder)] = -1
+    while numbers.any():
+        further = np.where((numbers == 0) & (up >= 0), numbers[up], numbers)
+        if np.array_equal(further, numbers):
+            break
+        numbers = further
+    return numbers
+
+
+def _by_results(subject: Subject) -> Numbers:
+    """Return the facilitator whose abuse desk each result of contacts is (by its first item)."""
+    told, known = subject.contacts, subject.known
+    prints = known.prints
+    texts = told.texts.texts()
+    of_text = np.zeros(len(texts), np.uint8)
+    for code, text in enumerate(texts):
+        if code:
+            name = text.decode("utf-8", "replace")
+            by_mail = prints.match_mailbox(name) if b"@" in text else None
+            of_text[code] = known.number(by_mail or prints.by_role.get(name.upper()))
+    handle = told.tables["contact.handle"].astype(np.int64)
+    wanted = {name.encode() for name in prints.by_role}
+    keys, codes = subject.rows.words["key"], subject.rows.code("key")[subject.objects]
+    of_object = of_codes(
+        keys, codes,
+        lambda text: known.number(prints.by_role[text.decode()]) if text in wanted else 0,
+    )[codes]  # fmt: skip
+    item = np.maximum(of_text[told.tables["contact.mail"]], of_text[np.maximum(-handle, 0)])
+    if len(of_object):
+        named = of_object[np.maximum(handle - 1, 0)]
+        item = np.where((item == 0) & (handle > 0), named, item)
+    # The later items of a run belong to its first.
+    for _ in range(2):
+        more = (told.tables["contact.what"] & MORE_ITEMS) > 0
+        follows = np.append(item[1:], np.uint8(0))
+        item = np.where((item == 0) & more, follows, item)
+    return np.asarray(item)
+
+
+def _against_holder(subject: Subject) -> Bits:
+    """Return what differs between the net of a piece and its holder's."""
+    rows, row = subject.rows, subject.row
+    bits = np.zeros(len(subject.net), np.uint32)
+    under = np.flatnonzero((subject.holder >= 0) & (subject.holder != subject.net))
+    net, holder = subject.net[under], subject.holder[under]
+    country = subject.identity.country[row]
+    contact = subject.contacts.tables["net.contact"]
+    own = contact[net]
+    lands = country[net], country[holder]
+    created = rows.created[row[net]].astype(np.int64), rows.created[row[holder]].astype(np.int64)
+    for rule, where in (
+        ("country-differs", (lands[0] > 0) & (lands[1] > 0) & (lands[0] != lands[1])),
+        ("own-contact", ((own & _BELOW) > 0) & ((own & np.uint32(layout.INHERITED)) == 0)
+         & ((own & _BELOW) != (contact[holder] & _BELOW))),
+        ("created-later", (created[1] > 0) & (created[0] - created[1] > _LATER)),
+    ):  # fmt: skip
+        bits[under[where]] |= BIT[rule]
+    return bits
