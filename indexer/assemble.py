@@ -69,7 +69,9 @@ def assemble(
     net_rows = np.concatenate([family.row for family in families])
     rs = roles.rs_maintained(facts, rows.words)
     identity = names.result()
-    parties = roles.Parties(facts.org, identity.name, identity.country, rs)
+    parties = roles.Parties(
+        facts.org, identity.name, identity.country, facts.mnt_by, rs, rows.words["mnt_by"]
+    )
     del facts
     written = pool.submit(_put_columns, rows, net_rows, objects, org_object, put)
     inverse = _inverse(rows, net_rows, objects, pool)

@@ -91,7 +91,7 @@ def _with_any(body: bytes, wanted: Iterable[bytes]) -> Ints:
     return np.array(found, np.int64)
 
 
-def places(body: bytes, wanted: bytes) -> Iterator[int]:
+def places(body: bytes | bytearray, wanted: bytes) -> Iterator[int]:
     """Yield where some bytes begin."""
     place = body.find(wanted)
     while place >= 0:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rirdex.query.fingerprints import Fingerprints, Party
 from rirdex.query.names import normal_many
 
+from .freetext import places
 from .intern import Dictionary, hash_spans
 from .rows import Rows
 from .scan import Ints, padded
@@ -85,8 +86,11 @@ def identify(rows: Rows, objects: Ints, org_object: Ints, known: Known) -> Ident
     names[held] = rows.code("name")[objects[org_object[held]]]
     of_name, known_name = _named(rows.words["name"], known)
     of_descr, known_descr = _named(rows.words["descr"], known)
-    of_netname, _ = _named(rows.words["netname"], None)
     netname, descr, own = rows.code("netname"), rows.code("descr"), rows.code("name")
+    # Most nets are told by more than their netname.
+    alone = np.unique(netname[(descr == 0) & (names[org] == 0)])
+    of_netname = np.zeros(len(rows.words["netname"]), np.uint64)
+    of_netname[alone] = _hashes(normal_many(rows.words["netname"].texts(alone)))
     called = _netnames(rows.words["netname"], known)[netname]
     # Other objects than nets have neither netname nor descr, but a name (LACNIC's owner).
     name = np.where(netname > 0, of_netname[netname], of_name[own])
@@ -120,23 +124,30 @@ def _country(text: bytes) -> int:
     return 0 if len(code) != 2 or code in _NO_COUNTRY else int.from_bytes(code, "big")
 
 
-def _named(words: Dictionary, known: Known | None) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+def _hashes(texts: list[bytes]) -> NDArray[np.uint64]:
+    length = np.array([len(text) for text in texts], np.int64)
+    return hash_spans(padded(b"".join(texts)), np.cumsum(length) - length, length)
+
+
+def _named(words: Dictionary, known: Known) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """Return the hash of each text's normal form, and the facilitator that it names."""
     hashes = np.zeros(len(words), np.uint64)
     numbers = np.zeros(len(words), np.uint8)
     for low in range(0, len(words), _SLICE):
         high = min(low + _SLICE, len(words))
         normals = normal_many(words.texts(np.arange(low, high)))
-        length = np.array([len(text) for text in normals], np.int64)
-        hashes[low:high] = hash_spans(padded(b"".join(normals)), np.cumsum(length) - length, length)
-        if known is not None:
-            for place, party in known.prints.match_descrs(normals).items():
-                numbers[low + place] = known.number(party)
+        hashes[low:high] = _hashes(normals)
+        for place, party in known.prints.match_descrs(normals).items():
+            numbers[low + place] = known.number(party)
     return hashes, numbers
 
 
 def _netnames(words: Dictionary, known: Known) -> NDArray[np.uint8]:
+    """Return the facilitator whose netnames each one is of, looked for in all texts at once."""
     numbers = np.zeros(len(words), np.uint8)
-    for code, party in known.prints.match_netnames(words.texts()).items():
-        numbers[code] = known.number(party)
+    text = words.text.lower()
+    found = [at for piece in known.prints.netnames.pieces for at in places(text, piece)]
+    codes = np.unique(np.searchsorted(words.at, np.array(found, np.int64), "right") - 1)
+    for place, party in known.prints.match_netnames(words.texts(codes)).items():
+        numbers[codes[place]] = known.number(party)
     return numbers

@@ -101,7 +101,7 @@ def _facilitators(subject: Subject) -> list[tuple[str, Numbers]]:
     by_maintainer = of_codes(
         rows.words["mnt_by"], lists, lambda text: known.of_maintainers(text.split(b"\n"))
     )[lists][net]
-    under = np.flatnonzero((subject.holder >= 0) & (subject.holder != net))
+    under = np.flatnonzero((subject.holder >= 0) & (subject.holder != net) & _users(subject))
     theirs = items[row[subject.holder[under]]]
     lower = of_codes(rows.words["contact"], theirs, lambda text: _lower(text, known))[theirs]
     mine = by_maintainer[under]

@@ -193,31 +193,48 @@ def _national_blocks(facts: Facts, dictionaries: dict[str, Dictionary]) -> NDArr
 class Parties(NamedTuple):
     """Hold what tells the parties of some nets apart; all arrays are (n,).
 
-    ``org`` is a code, ``name`` and ``country`` are as in `identity.Identity`, ``rs`` says whether
-    an RS maintainer is named.
+    ``org`` is a code, ``name`` and ``country`` are as in `identity.Identity`, ``mnt_by`` is a code
+    of ``lists``, ``rs`` says whether an RS maintainer is named.
     """
 
     org: NDArray[np.uint32]
     name: NDArray[np.uint64]
     country: NDArray[np.uint16]
+    mnt_by: NDArray[np.uint32]
     rs: NDArray[np.bool_]
+    lists: Dictionary
 
     def picked(self, row: Ints) -> Parties:
         """Return the parties of the nets in some rows."""
-        return Parties(self.org[row], self.name[row], self.country[row], self.rs[row])
+        return Parties(
+            self.org[row], self.name[row], self.country[row], self.mnt_by[row], self.rs[row],
+            self.lists,
+        )  # fmt: skip
 
     def same(self, left: Ints, right: Ints) -> NDArray[np.bool_]:
         """Say of pairs of nets whether they name one party: org handle, else normalised name.
 
-        Organisations of two handles are one party where their names are and no country speaks
-        against it.
+        Organisations of two handles are one party where their names are and the registry's data
+        agree: no country speaks against it, and a maintainer is common to both nets. Where nets
+        have no maintainers (ARIN) the name decides.
         """
         orgs = self.org[left], self.org[right]
         by_name = self.name[left] == self.name[right]
         both = (orgs[0] > 0) & (orgs[1] > 0)
+        same = np.where(both, orgs[0] == orgs[1], by_name)
         lands = self.country[left], self.country[right]
         apart = (lands[0] > 0) & (lands[1] > 0) & (lands[0] != lands[1])
-        return np.asarray((both & (orgs[0] == orgs[1])) | (by_name & ~(both & apart)))
+        open_pairs = np.flatnonzero(both & by_name & ~same & ~apart)
+        lists = self.mnt_by[left[open_pairs]], self.mnt_by[right[open_pairs]]
+        same[open_pairs] = [
+            self._in_common(*pair) for pair in zip(*(k.tolist() for k in lists), strict=True)
+        ]
+        return np.asarray(same)
+
+    def _in_common(self, left: int, right: int) -> bool:
+        """Say whether two lists have a maintainer in common, or are both empty."""
+        names = [set(self.lists[code].decode().split("\n")) for code in (left, right)]
+        return not (left or right) or bool(names[0] & names[1] - RS_MAINTAINERS)
 
 
 class Assigned(NamedTuple):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from . import layout
 from .addresses import Network, Span, shown
-from .audited import answering, cells, unlike_origins
+from .audited import answering, cells, first_up, unlike_origins
 from .cells import list_at, text_at
 from .errors import Error
 from .geofeeds import Fed, unlike_feeds
@@ -204,22 +204,6 @@ def _of_pieces(tables: Tables, name: str) -> NDArray[Any]:
     return np.append(column, column[cells(tables, "piece_net")])
 
 
-def _from(tables: Tables, rows: Ints, wanted: Callable[[Ints, Ints], NDArray[np.bool_]]) -> Ints:
-    """Return the first piece from each net up that is wanted, -1 for none.
-
-    ``wanted`` gets pieces, and the places in ``rows`` of the nets they were reached from.
-    """
-    above = cells(tables, "piece_above")
-    found = np.full(len(rows), -1, np.int64)
-    place, piece = np.arange(len(rows)), rows
-    while len(place):
-        hit = wanted(piece, place)
-        found[place[hit]] = piece[hit]
-        place, piece = place[~hit], above[piece[~hit]]
-        place, piece = place[piece >= 0], piece[piece >= 0]
-    return found
-
-
 def _contacts(index: Index, rows: Ints, dead: Collection[str]) -> Bits:
     """Return what there is to say of the contacts of nets."""
     tables = index._tables
@@ -230,7 +214,7 @@ def _contacts(index: Index, rows: Ints, dead: Collection[str]) -> Bits:
     role, contact = cells(tables, "piece_role"), _of_pieces(tables, "net_contact")
     none, inherited, unloaded = result == 0, value & INHERITED > 0, value & UNLOADED > 0
     # What a net without a result would take from above may not be loaded there.
-    unloaded[none] = _from(tables, rows[none], lambda piece, _: (
+    unloaded[none] = first_up(tables, rows[none], lambda piece, _: (
         (contact[piece] & UNLOADED > 0) & (role[piece] & ROLE_BITS != layout.REGISTRY)
     )) >= 0  # fmt: skip
     user = role[rows] & layout.IS_USER > 0
@@ -269,7 +253,7 @@ def _for_owners(index: Index, rows: Ints, result: Bits, bits: Bits, dead: Collec
         return
     contact, org = (_of_pieces(tables, name) for name in ("net_contact", "net_org"))
     mask = np.uint32(RESULT_BITS | INHERITED)
-    place = _from(tables, rows, lambda piece, which: contact[piece] & mask == result[which])
+    place = first_up(tables, rows, lambda piece, which: contact[piece] & mask == result[which])
     for owner, found in nets.items():
         mine = np.flatnonzero((place >= 0) & (org[place] == org[found[0]]))
         bits[mine] = _judged(index, result[mine], (owner,), dead)
@@ -338,7 +322,7 @@ def _labelled(measured: Measured, by: str) -> tuple[Ints, Iterable[Sequence[str]
         return cells(tables, f"net_{name}", rows), (each.split("\n")[:most] for each in lists)
     role, roles = _PARTIES[by], cells(tables, "piece_role") & ROLE_BITS
     apart = by == "facilitator"  # it stands above the net
-    place = _from(tables, rows, lambda p, k: (roles[p] == role) & ~(apart & (p == rows[k])))
+    place = first_up(tables, rows, lambda p, k: (roles[p] == role) & ~(apart & (p == rows[k])))
     nets = np.concatenate([np.arange(tables.nets), cells(tables, "piece_net"), [tables.nets]])[
         place
     ]

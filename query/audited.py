@@ -1,4 +1,4 @@
-"""Read what an audit needs of many nets at once: columns, the space they answer for, who announces.
+"""Read what is asked of many nets at once: columns, what is above, their space, who announces.
 
 Whether a user's net is announced by somebody else is asked of parties: the organisation handles
 and names of the origins' aut-num objects against the net's. Origins without an aut-num object in
@@ -7,6 +7,7 @@ the index decide nothing, since nobody knows whose they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Wanted = Callable[[Ints, Ints], Bools]
 
 
 def cells(tables: Tables, name: str, rows: Ints | None = None) -> NDArray[Any]:
@@ -29,6 +31,22 @@ def cells(tables: Tables, name: str, rows: Ints | None = None) -> NDArray[Any]:
     view = tables.view(name)
     column = np.frombuffer(view, np.dtype(view.format))
     return column if rows is None else column[rows]
+
+
+def first_up(tables: Tables, rows: Ints, wanted: Wanted) -> Ints:
+    """Return the first piece from each net up that is wanted, -1 for none.
+
+    ``wanted`` gets pieces, and the places in ``rows`` of the nets they were reached from.
+    """
+    above = cells(tables, "piece_above")
+    found = np.full(len(rows), -1, np.int64)
+    place, piece = np.arange(len(rows)), rows
+    while len(place):
+        hit = wanted(piece, place)
+        found[place[hit]] = piece[hit]
+        place, piece = place[~hit], above[piece[~hit]]
+        place, piece = place[piece >= 0], piece[piece >= 0]
+    return found
 
 
 def answering(tables: Tables) -> tuple[Ints, NDArray[np.float64]]:

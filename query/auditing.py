@@ -32,6 +32,7 @@ _COLUMNS = (
     "by", "group", "name", "finding", "nets", "nets_share", "addresses", "addresses_share",
     "prefixes48", "prefixes48_share", "users", "users_reached",
 )  # fmt: skip
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _WITH_USERS = ("maintainer", "facilitator")
 _WITH_NAMES = ("holder", "facilitator")
 
@@ -187,7 +188,7 @@ def _listed_lines(nets: Iterable[Listed], as_json: bool, as_csv: bool) -> Iterat
         if as_json:
             yield render.json_line(net._asdict())
         elif as_csv:
-            yield _csv_line(net)
+            yield csv_line(net)
         else:
             yield render.clean("  ".join(text or "-" for text in net))
 
@@ -265,9 +266,12 @@ def to_dict(
     }  # fmt: skip
 
 
-def _csv_line(cells: Iterable[object]) -> str:
+def csv_line(cells: Iterable[object], safe: bool = False) -> str:
+    """Return a line of CSV (RFC 4180); ``safe`` puts a quote before what a sheet would compute."""
     text = io.StringIO()
     row = ["" if cell is None else render.clean(str(cell)) for cell in cells]
+    if safe:
+        row = [f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in row]
     csv.writer(text, lineterminator="").writerow(row)
     return text.getvalue()
 
@@ -278,10 +282,10 @@ def _csv_lines(index: Index, found: Audit) -> Iterator[str]:
     for by, group in (("total", found.totals), *((found.by, group) for group in found.groups)):
         begin = (by, group.key, None if by == "total" else _name(index, found, group))
         shares = _shares(group.total, group.total).values()
-        yield _csv_line((*begin, "all", *shares, group.users, group.reached))
+        yield csv_line((*begin, "all", *shares, group.users, group.reached))
         for code, count in group.findings.items():
             values = [None] * 6 if count is None else _shares(count, group.total).values()
-            yield _csv_line((*begin, code, *values, None, None))
+            yield csv_line((*begin, code, *values, None, None))
 
 
 def _percent(part: float, whole: float) -> str:

@@ -22,8 +22,10 @@ from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, w
 from .errors import AddressError, Error, StoreError
 from .fetching import fetch, update
 from .index import open_index
+from .leasing import leases
 from .place import default_path
 from .telling import contacts, csirt
+from .wording import LANGUAGES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -100,10 +102,39 @@ def _index_option(command: Command) -> Command:
     metavar="FILE",
     help="A routing table: CAIDA pfx2as, RIPE's riswhoisdump, CSV of prefix,origin. Repeatable.",
 )
+@click.option(
+    "--vrps",
+    multiple=True,
+    metavar="FILE",
+    help="Validated ROAs: JSON of rpki-client or routinator, CSV. Repeatable.",
+)
+@click.option(
+    "--relationships",
+    multiple=True,
+    metavar="FILE",
+    help="Who is whose customer: CAIDA's AS relationships, serial-1 or -2. Repeatable.",
+)
+@click.option(
+    "--as-orgs",
+    multiple=True,
+    metavar="FILE",
+    help="Whose AS numbers are: CAIDA's as2org, text or JSONL. Repeatable.",
+)
+@click.option(
+    "--without", multiple=True, metavar="RULE", help="Switch a rule of verdicts off. Repeatable."
+)
+@click.option(
+    "--desk",
+    metavar="FOLDER",
+    default=None,
+    help="Your own files, of which fingerprints.toml is used; default as of `contacts`.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")  # fmt: skip
 def build(
     sources: tuple[str, ...], output: str | None, snapshot: Any, strict: bool,
-    jobs: int | None, routes: tuple[str, ...], quiet: bool,
+    jobs: int | None, routes: tuple[str, ...], vrps: tuple[str, ...],
+    relationships: tuple[str, ...], as_orgs: tuple[str, ...], without: tuple[str, ...],
+    desk: str | None, quiet: bool,
 ) -> int:  # fmt: skip
     """Make an index of dumps: files, folders, or - for standard input.
 
@@ -122,7 +153,8 @@ def build(
 
         summary = build_index(
             sources, output or default_path(), snapshot=snapshot.date() if snapshot else None,
-            strict=strict, processes=jobs, routes=routes, progress=bar.update, total=total,
+            strict=strict, processes=jobs, routes=routes, vrps=vrps, relationships=relationships,
+            as_orgs=as_orgs, without=without, desk=desk, progress=bar.update, total=total,
         )  # fmt: skip
     if not quiet:
         write(render.build_text(summary))
@@ -147,10 +179,15 @@ def build(
     help="Also the records that never answer: placeholders, registries' blocks.",
 )
 @click.option("--more", is_flag=True, help="Also the nets inside a range.")
-@click.option("--explain", is_flag=True, help="Say which byte of which dump each net is.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say which byte of which dump each net is, and what each rule of the verdict saw.",
+)
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Of the text.")
 def lookup(
     queries: tuple[str, ...], path: str | None, as_json: bool, raw: bool, everything: bool,
-    more: bool, explain: bool, contact: str | None,
+    more: bool, explain: bool, contact: str | None, lang: str,
 ) -> int:  # fmt: skip
     """Look up addresses, prefixes, ranges, AS numbers or handles."""
     if not queries and contact is None:
@@ -178,7 +215,7 @@ def lookup(
                 else:
                     write(
                         render.answer_text(
-                            answer, more=more, everything=everything, explain=explain
+                            answer, more=more, everything=everything, explain=explain, lang=lang
                         )
                     )
     return code
@@ -227,7 +264,7 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (fetch, update, contacts, csirt, audit):
+for command in (fetch, update, contacts, csirt, audit, leases):
     cli.add_command(command)
 
 

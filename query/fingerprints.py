@@ -93,10 +93,11 @@ class Patterns(NamedTuple):
 
     def many(self, texts: Sequence[bytes]) -> dict[int, Party]:
         """Return what `first` finds, by position; only texts with a piece are looked at."""
-        ends = list(accumulate(len(text) + 1 for text in texts))
         joined = b"\n".join(texts).lower()
+        pieces = [piece for piece in self.pieces if piece in joined]
+        ends = list(accumulate(len(text) + 1 for text in texts)) if pieces else []
         rows = set()
-        for piece in self.pieces:
+        for piece in pieces:
             at = joined.find(piece)
             while at >= 0:
                 row = bisect_right(ends, at)

@@ -7,7 +7,7 @@ alive, and raises `StoreError` once the index is closed. `to_dict` gives the JSO
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import ladder, layout
@@ -36,11 +36,38 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Hold the verdict whether a block is leased, its confidence, and the evidence."""
+    """Hold the verdict whether a block appears to be leased, and its confidence.
+
+    Both are inferences from public data. The evidence is read when it is asked for.
+    """
 
     verdict: str = "unknown"
     confidence: str | None = None
-    evidence: tuple[Json, ...] = ()
+    answer: Answer | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def evidence(self) -> tuple[Json, ...]:
+        """Return the rules that fired, those that decide first: rule, detail, object."""
+        if self.answer is None:
+            return ()
+        from .verdicts import evidence, to_json
+
+        return tuple(to_json(evidence(self.answer)))
+
+    def not_fired(self) -> tuple[Json, ...]:
+        """Return the rules that did not fire and what they would have needed: rule, detail."""
+        if self.answer is None:
+            return ()
+        from .verdicts import not_fired
+
+        return tuple({"rule": rule, "detail": text} for rule, text in not_fired(self.answer))
+
+    def to_dict(self, explain: bool = False) -> Json:
+        """Return the lease as in the JSON of an answer; ``explain`` adds `not_fired`."""
+        found: Json = {
+            "verdict": self.verdict, "confidence": self.confidence, "evidence": [*self.evidence],
+        }  # fmt: skip
+        return found | {"not_fired": [*self.not_fired()]} if explain else found
 
 
 UNJUDGED = Lease()
@@ -49,15 +76,13 @@ UNJUDGED = Lease()
 class Answer:
     """Answer one query. False when nothing matched; `notes` say why.
 
-    ``chain`` holds the nets that contain all of the query, widest first; ``holder`` and
-    ``user`` are parties or None. Members without a rule yet are None, empty or `unknown`.
+    ``chain`` holds the nets that contain all of the query, widest first; ``holder``, ``user`` and
+    the other parties are None where there is none. What is missing is None, empty or `unknown`.
     """
 
     __slots__ = ("_chain", "_index", "_piece", "_span", "_tables", "query")
 
     object: Object | Net | None = None
-    facilitator = lessee = lessor = sponsor = None
-    lease = UNJUDGED
 
     def __init__(
         self, index: Index, tables: Tables, query: str, span: Span | int, piece: int
@@ -101,20 +126,24 @@ class Answer:
         nets = [net for net in nets if net.bounds[1] >= last]
         while nets and nets[0].role == "registry":
             nets.pop(0)
-        return nets
+        return [Net(self._tables, net.id, net._piece, nets[0]._piece) for net in nets]
 
     @property
     def registry(self) -> str | None:
         """Return the registry that answers, None where nothing matched."""
         return self.chain[-1].registry if self.chain else None
 
-    def _holder_net(self) -> Net | None:
-        return next((net for net in reversed(self.chain) if net.role == "holder"), None)
+    @property
+    def holder_net(self) -> Net | None:
+        """Return the holder's net, the last of the chain with that role; None for an orphan."""
+        roles, bits, holder = self._tables.piece_role, layout.ROLE_BITS, layout.HOLDER
+        nets = reversed(self.chain)
+        return next((net for net in nets if roles[net._piece] & bits == holder), None)
 
     @property
     def holder(self) -> Party | None:
         """Return the party the registry delegated the range to, None for an orphan."""
-        net = self._holder_net()
+        net = self.holder_net
         return net.party if net else None
 
     @property
@@ -125,6 +154,44 @@ class Answer:
         last = self.chain[-1]
         differs = self._tables.piece_role[last._piece] & layout.IS_USER
         return last.party if differs else None
+
+    @property
+    def lease(self) -> Lease:
+        """Return whether the block appears to be leased; `unknown` without a chain."""
+        if not self.chain:
+            return UNJUDGED
+        from .verdicts import judged
+
+        found = judged(self._tables, self.chain[-1]._piece)
+        return Lease(found.verdict, found.confidence, self)
+
+    @property
+    def lessor(self) -> Party | None:
+        """Return the holder where the block appears to be leased, else None."""
+        from .verdicts import appears_leased
+
+        return self.holder if appears_leased(self) else None
+
+    @property
+    def lessee(self) -> Party | None:
+        """Return the user where the block appears to be leased, None where nobody is known."""
+        from .verdicts import lessee_known
+
+        return self.user if lessee_known(self) else None
+
+    @property
+    def facilitator(self) -> Party | None:
+        """Return who stands between holder and user, None where nothing shows anybody."""
+        from .verdicts import facilitator_of
+
+        return facilitator_of(self)
+
+    @property
+    def sponsor(self) -> Party | None:
+        """Return the organisation that sponsors the holder's net, None without one."""
+        from .verdicts import sponsor_of
+
+        return sponsor_of(self)
 
     @property
     def route(self) -> str | None:
@@ -165,6 +232,11 @@ class Answer:
     def desk(self) -> Desk:
         """Return the user's own files: overrides, whom not to bother, forms, CSIRTs."""
         return self._index.desk
+
+    @property
+    def desk_folder(self) -> str | None:
+        """Return the folder of the user's own files, None for the default one."""
+        return self._index._desk
 
     @property
     def memory(self) -> Memory:
@@ -286,7 +358,7 @@ def _answer_dict(
         "holder": _party(answer.holder), "user": _party(answer.user),
         "lessor": _party(answer.lessor), "lessee": _party(answer.lessee),
         "facilitator": _party(answer.facilitator), "sponsor": _party(answer.sponsor),
-        "lease": asdict(answer.lease) | {"evidence": list(answer.lease.evidence)},
+        "lease": answer.lease.to_dict(explain),
         "abuse": [item.to_dict() for item in answer.abuse],
         "route": answer.route, "origins": list(answer.origins),
         "notes": [note._asdict() for note in answer.notes],

@@ -44,12 +44,13 @@ class Net:
     what is missing is None or ().
     """
 
-    __slots__ = ("_id", "_piece", "_tables")
+    __slots__ = ("_id", "_last", "_piece", "_tables")
 
-    def __init__(self, tables: Tables, net: int, piece: int) -> None:
+    def __init__(self, tables: Tables, net: int, piece: int, last: int | None = None) -> None:
         self._tables = tables
         self._id = net
         self._piece = piece
+        self._last = last  # piece of the chain's last net, None = this one
 
     @property
     def id(self) -> int:
@@ -119,9 +120,15 @@ class Net:
     @property
     def role(self) -> str:
         """Return the role of the net in its chain (`layout.ROLES`); outside it, `foreign`."""
-        if self._piece < 0:
+        piece = self._piece
+        if piece < 0:
             return "foreign"
-        return layout.ROLES[self._tables.piece_role[self._piece] & layout.ROLE_BITS]
+        flags = self._tables.piece_role[piece]
+        if flags & layout.IS_USER:
+            from .verdicts import role_of
+
+            return role_of(self._tables, piece, piece if self._last is None else self._last)
+        return layout.ROLES[flags & layout.ROLE_BITS]
 
     @property
     def country(self) -> tuple[str, ...]:
@@ -265,11 +272,11 @@ class Net:
 
 def chain_of(tables: Tables, piece: int) -> list[Net]:
     """Return the nets on the way up from a piece, the widest last."""
-    above, count = tables.piece_above, tables.nets
+    above, count, last = tables.piece_above, tables.nets, piece
     nets = []
     while piece >= 0:
         net = piece if piece < count else tables.piece_net[piece - count]
-        nets.append(Net(tables, net, piece))
+        nets.append(Net(tables, net, piece, last))
         piece = above[piece]
     return nets
 

@@ -10,9 +10,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from . import wording
+from .addresses import format_range
 from .cells import Json
 from .model import Answer, HandleAnswer
 from .records import Net, Object, Party, object_dict
+from .verdicts import evidence, not_fired, summary
 
 if TYPE_CHECKING:
     from rirdex.indexer.report import Report, Summary
@@ -83,57 +86,145 @@ def table(rows: Iterable[Iterable[object]], head: Iterable[str]) -> Iterator[str
 
 
 def answer_text(
-    answer: Answer, *, more: bool = False, everything: bool = False, explain: bool = False
-) -> Iterator[str]:
-    """Yield the readable lines of an answer."""
+    answer: Answer, *, more: bool = False, everything: bool = False, explain: bool = False,
+    lang: str = "en",
+) -> Iterator[str]:  # fmt: skip
+    """Yield the readable lines of an answer: who is who, then the verdict in one sentence."""
     registry = f"  {answer.registry}" if answer.registry else ""
     yield clean(answer.query) + clean(registry)
     if isinstance(answer, HandleAnswer):
-        yield from _object_text(answer, explain)
+        yield from _object_text(answer, explain, lang)
         return
-    for depth, net in enumerate(answer.chain):
-        yield from _net_text(net, "  " + "   " * depth, explain)
-    for name, party in (("holder", answer.holder), ("user", answer.user)):
-        if party:
-            yield f"  {name + ':':8}{_party_text(party)}"
+    yield from _hops(answer, lang)
+    if explain:
+        for net in answer.chain:
+            yield from _net_text(net)
+    for name, party in _parties(answer):
+        yield _line(name, _party_text(party), lang)
     if explain and (authority := answer.authority):
-        yield f"  why:    {clean(authority.text)}"
+        yield _line("why", authority.text, lang)
     if answer.route:
-        origins = " ".join(f"AS{asn}" for asn in answer.origins)
-        yield f"  route:  {answer.route} by {origins}"
-    for contact in answer.abuse:
-        where = contact.mailbox or f"handle {contact.handle}"
-        yield clean(f"  abuse:  {where}  ({contact.rule}, for {contact.level})")
+        origins = ", ".join(_system(answer, asn) for asn in answer.origins)
+        by = f"{answer.route} by {origins}" if lang == "en" else f"{answer.route} ({origins})"
+        yield _line("route", by, lang)
+    if explain:
+        for contact in answer.abuse:
+            where = contact.mailbox or f"handle {contact.handle}"
+            yield _line("abuse", f"{where}  ({contact.rule}, {contact.level})", lang)
+    yield from _lease_text(answer, explain, lang)
     for note in answer.notes:
-        yield f"  note:   {clean(note.text)}"
+        yield _line("note", note.text, lang)
     if everything:
         shown = {net.id for net in answer.chain}
         for net in answer.all:
             if net.id not in shown:
-                yield f"  aside:  {_head(net)}"
+                yield _line("aside", _head(net), lang)
     if more:
         yield from _more_text(answer.more, "inside")
 
 
-def _object_text(answer: HandleAnswer, explain: bool) -> Iterator[str]:
+def _system(answer: Answer, asn: int) -> str:
+    from .facts import system_text
+
+    return system_text(answer, asn)
+
+
+def _line(name: str, text: str, lang: str) -> str:
+    label = wording.word(name, lang) + ":"
+    return "  " + label + " " * max(13 - wording.width(label), 1) + clean(text)
+
+
+def _hops(answer: Answer, lang: str) -> Iterator[str]:
+    """Yield a line for each net: range, role, netname, party, country, contacts of its own."""
+    reached: dict[int, list[str]] = {}
+    for contact in answer.abuse:
+        if isinstance(contact.place, Net):
+            where = contact.mailbox or contact.handle or ""
+            reached.setdefault(contact.place.id, []).append(where)
+    rows = [
+        (
+            "  " * depth + format_range(net.family, *net.bounds), wording.word(net.role, lang),
+            _netname(net), _hop_name(net),
+            " ".join(net.country) or "-", " ".join(reached.get(net.id, ())),
+        )
+        for depth, net in enumerate(answer.chain)
+    ]  # fmt: skip
+    cells = [[clean(cell) for cell in row] for row in rows]
+    widths = [max(map(wording.width, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (
+            cell + " " * (width - wording.width(cell))
+            for cell, width in zip(row, widths, strict=True)
+        )
+        yield "  " + "  ".join(padded).rstrip()
+
+
+def _netname(net: Net) -> str:
+    """Return the netname, with the net's handle where its registry gives it one."""
+    handle = f"({net.key})" if net.registry == "ARIN" else None
+    return " ".join(filter(None, (net.netname, handle))) or "-"
+
+
+def _hop_name(net: Net) -> str:
+    name = net.party.name
+    return "" if name is None or name == net.netname else name
+
+
+def _parties(answer: Answer) -> Iterator[tuple[str, Party]]:
+    """Yield the parties that the lines of the nets do not tell already."""
+    lessor, lessee, user = answer.lessor, answer.lessee, answer.user
+    if lessor:
+        yield "lessor", lessor
+    elif answer.holder and (user or answer.holder.net != answer.chain[-1].key):
+        yield "holder", answer.holder
+    if lessee:
+        yield "lessee", lessee
+    elif user:
+        yield "user", user
+    facilitator = answer.facilitator
+    if facilitator and facilitator not in (lessee, user):
+        yield "facilitator", facilitator
+    if answer.sponsor:
+        yield "sponsor", answer.sponsor
+
+
+def _lease_text(answer: Answer, explain: bool, lang: str) -> Iterator[str]:
+    """Yield the verdict as a sentence; to explain it, also every rule."""
+    if not answer.chain:
+        return
+    fired = [*evidence(answer)]
+    yield _line("lease", summary(answer, fired, lang), lang)
+    if not explain:
+        return
+    yield f"    {wording.word('rules that fired', lang)}:"
+    for item in fired:
+        shown = f" [{item.object}]" if item.object else ""
+        yield clean(f"      {item.rule}: {item.detail(lang)}{shown}")
+    yield f"    {wording.word('rules that did not', lang)}:"
+    for rule, text in not_fired(answer, lang):
+        yield f"      {rule}: {text}"
+
+
+def _object_text(answer: HandleAnswer, explain: bool, lang: str) -> Iterator[str]:
     found = answer.object
     if answer.kind == "contact":
         if not answer:
-            yield "  note:   the contact of no net in this index"
+            yield _line("note", "the contact of no net in this index", lang)
         yield from _more_text(answer.more, "are reached there")
         return
     if found is None:
-        yield f"  note:   no object of the dumps in this index has this {_kind_name(answer.kind)}"
+        kind = _kind_name(answer.kind)
+        yield _line("note", f"no object of the dumps in this index has this {kind}", lang)
         return
     shown = object_dict(found)
     yield clean("  " + "  ".join(filter(None, map(shown.get, ("class", "key", "name", "source")))))
     if shown["org"]:
-        yield clean(f"  org:    {shown['org']}")
+        yield _line("org", shown["org"], lang)
     for entry in shown["abuse"]:
         where = entry["mailbox"] or f"handle {entry['handle']}"
-        yield clean(f"  abuse:  {where}  ({entry['rule']})")
+        yield _line("abuse", f"{where}  ({entry['rule']})", lang)
     if explain:
-        yield f"  from:   {_dump_text(found)}"
+        yield _line("from", _dump_text(found), lang)
     yield from _more_text(answer.more, "refer to it")
 
 
@@ -160,8 +251,8 @@ def _head(net: Net) -> str:
     return clean("  ".join(part for part in parts if part))
 
 
-def _net_text(net: Net, indent: str, explain: bool) -> Iterator[str]:
-    yield indent + _head(net)
+def _net_text(net: Net) -> Iterator[str]:
+    yield "  " + clean("  ".join(filter(None, (net.key, net.netname, net.status))))
     facts = [_party_text(net.party)]
     if net.mnt_by:
         facts.append("mnt-by " + " ".join(net.mnt_by))
@@ -169,9 +260,8 @@ def _net_text(net: Net, indent: str, explain: bool) -> Iterator[str]:
         facts.append(f"created {net.created}")
     if net.modified:
         facts.append(f"changed {net.modified}")
-    yield f"{indent}   " + clean(", ".join(facts))
-    if explain:
-        yield f"{indent}   from {_dump_text(net)}"
+    yield "     " + clean(", ".join(facts))
+    yield f"     from {_dump_text(net)}"
 
 
 def _dump_text(item: Net | Object) -> str:

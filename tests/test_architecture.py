@@ -18,7 +18,9 @@ HOMES = {
         "query/raw", "query/layout", "indexer/blobs", "indexer/sorted_tables", "indexer/sources",
         "indexer/build",
     },
-    "click": {"query/cli", "query/fetching", "query/telling", "query/auditing"},
+    "click": {
+        "query/cli", "query/fetching", "query/telling", "query/auditing", "query/leasing",
+    },
     "tqdm": {"query/cli", "query/fetching", "query/auditing"},
     "platformdirs": {"query/place"},
     "socket": {
@@ -31,7 +33,15 @@ HOMES = {
     "dns": {"query/mx"},
     "pytricia": {"indexer/prefix_set"},
 }  # fmt: skip
-NO_NUMPY = {"query/many", "query/quads", "query/audit", "query/audited"}  # these import NumPy
+NO_NUMPY = {
+    "query/many",
+    "query/quads",
+    "query/audit",
+    "query/audited",
+    "query/leases",
+    "query/parties",
+    "query/lease_counts",
+}  # these import NumPy
 
 
 def name_of(path: Path) -> str:

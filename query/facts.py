@@ -1,0 +1,328 @@
+"""Look up what the rules of a verdict saw: routes and origins, maintainers, contacts, dates.
+
+A build stores only which rules fired. The facts stand in the tables of the index already, so each
+rule has a function here that finds them again for one answer. Fingerprints and names take 60 ms to
+load: only a rule about facilitators needs them.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from .addresses import Span
+from .cells import text_at
+from .contacts import Contact, for_last
+from .records import Net
+from .routing import route_of
+from .rpsl import attributes, lines_of
+from .verdicts import Judged, entry
+from .wording import Facts, Some
+
+if TYPE_CHECKING:
+    from .fingerprints import Fingerprints, Party
+    from .model import Answer
+    from .store import Tables
+
+Seen = tuple[str, Facts, str | None]
+_NAMED: Final = 4  # of origins and prefixes
+_SCANNED: Final = 256  # routes inside a net
+_QUOTED: Final = 120  # letters of a remark
+_LEASE: Final = re.compile(r"\b(?:ip[ -]?)?leas(?:e|ed|es|ing)\b", re.IGNORECASE)
+_FEED: Final = re.compile(r"\bgeofeed:?\s+(https?://\S+)", re.IGNORECASE)
+_FREE: Final = ("remarks", "descr", "comment")
+
+
+def seen(case: Case, rule: str) -> Seen:
+    """Return what a rule that fired saw: the form of its clause, facts, key of what shows them."""
+    return _SEEN.get(rule, _nothing)(case)
+
+
+class Case:
+    """Hold what the facts of one answer are read from; what takes longer is read when needed."""
+
+    def __init__(self, answer: Answer, found: Judged) -> None:
+        self.answer = answer
+        self.judged = found
+        self.tables = answer.tables
+        self.net = answer.chain[-1]
+        self.holder = answer.holder_net
+        self._routes: tuple[Some, tuple[int, ...]] | None = None
+
+    @property
+    def block(self) -> str | None:
+        """Return the key of the holder's block."""
+        return self.holder.key if self.holder else None
+
+    @property
+    def below(self) -> list[Net]:
+        """Return the last net and those between it and the holder's."""
+        chain = list(self.answer.chain)
+        at = chain.index(self.holder) if self.holder else len(chain) - 1
+        return chain[:at:-1] or [self.net]
+
+    def organisations(self) -> Iterator[tuple[Net, Party]]:
+        """Yield those of `below` that have a known facilitator's organisation, with the party."""
+        for net in self.below:
+            listed = self.known.by_organisation.get((net.org_handle or "").upper())
+            if listed and listed.facilitates:
+                yield net, listed
+
+    @property
+    def routes(self) -> tuple[Some, tuple[int, ...]]:
+        """Return the prefixes by which the net is announced, and their origins."""
+        if self._routes is None:
+            family, bounds = self.net.family, self.net.bounds
+            spans = (
+                _inside(self.tables, family, *bounds) if self.judged.how == "inside"
+                else ([Span(family, *bounds, "range")], 0)
+            )  # fmt: skip
+            found = [route for span in spans[0] if (route := route_of(self.tables, span))]
+            prefixes = [route.prefix for route in found]
+            more = len(prefixes[_NAMED:]) + spans[1]
+            origins = sorted({asn for route in found for asn in route.origins})
+            self._routes = Some(tuple(prefixes[:_NAMED]), more), tuple(origins)
+        return self._routes
+
+    def systems(self, numbers: Iterable[int]) -> Some:
+        """Return AS numbers with their names."""
+        numbers = tuple(numbers)
+        named = tuple(system_text(self.answer, asn) for asn in numbers[:_NAMED])
+        return Some(named, len(numbers[_NAMED:]))
+
+    @property
+    def known(self) -> Fingerprints:
+        """Return whom facilitators are told by."""
+        return _known(self.answer.desk_folder)
+
+    def party(self, listed: Party | None = None) -> dict[str, str]:
+        """Return name and kind of a known party, by default of the one that the build found."""
+        if listed is not None:
+            return {"party": listed.name, "kind": listed.kind}
+        if not self.judged.party:
+            return {"party": "?", "kind": ""}
+        found = entry(self.answer, self.judged.party)
+        return {"party": found["name"], "kind": found["kind"]}
+
+
+@lru_cache(maxsize=4)
+def _known(folder: str | None) -> Fingerprints:
+    from .fingerprints import load_fingerprints
+
+    return load_fingerprints(folder)
+
+
+def system_text(answer: Answer, asn: int) -> str:
+    """Return an AS number with the name of its organisation, as far as the index holds one."""
+    name = _system_name(answer, asn)
+    return f"AS{asn} ({name})" if name else f"AS{asn}"
+
+
+def _system_name(answer: Answer, asn: int) -> str | None:
+    tables = answer.tables
+    for item in answer.objects(f"AS{asn}", "aut-num"):
+        held = answer.objects(item.org, "organisation", item.registry) if item.org else []
+        name = (held[0].name if held else None) or item.name
+        if name:
+            return name
+    numbers = tables.as_number
+    place = bisect_left(numbers, asn)
+    if place < len(numbers) and numbers[place] == asn:
+        return text_at(tables, "asname", tables.as_name[place])
+    return None
+
+
+def _inside(tables: Tables, family: int, first: int, last: int) -> tuple[list[Span], int]:
+    """Return the routes inside a range, at most `_SCANNED`, and how many more begin in it."""
+    begins: memoryview | _Joined
+    if family == 4:
+        begins, lengths, size = tables.view("route4_first"), tables.route4_length, 32
+        low, high = bisect_left(begins, first), bisect_left(begins, last + 1)
+    else:
+        highs, lows = tables.route6_hi, tables.route6_lo
+        begins = _Joined(highs, lows)
+        lengths, size = tables.route6_length, 128
+        low, high = (bisect_left(begins, end, 0, len(highs)) for end in (first, last + 1))
+    spans = []
+    for place in range(low, min(high, low + _SCANNED)):
+        begin = begins[place]
+        end = begin | (1 << size - lengths[place]) - 1
+        if end <= last and (begin, end) != (first, last):
+            spans.append(Span(family, begin, end, "prefix"))
+    return spans, max(high - low - _SCANNED, 0)
+
+
+class _Joined:
+    """Read two columns of halves as one of whole addresses."""
+
+    def __init__(self, high: memoryview, low: memoryview) -> None:
+        self._high, self._low = high, low
+
+    def __len__(self) -> int:
+        return len(self._high)
+
+    def __getitem__(self, place: int) -> int:
+        return int(self._high[place]) << 64 | int(self._low[place])
+
+
+# -- what each rule saw -----------------------------------------------------------------------
+
+
+def _nothing(_: Case) -> Seen:
+    return "", {}, None
+
+
+def _announced(case: Case) -> Seen:
+    prefixes, origins = case.routes
+    how = case.judged.how if prefixes.items else ""
+    facts: Facts = {"how": how, "prefixes": prefixes, "origins": case.systems(origins)}
+    return "", facts, next(iter(prefixes.items), None)
+
+
+def _same_party(case: Case) -> Seen:
+    return "own" if case.net == case.holder else "", {}, case.net.key
+
+
+def _maintainer(case: Case) -> Seen:
+    """Find a facilitator's maintainer on the nets below the holder's, else in its mnt-lower."""
+    known = case.known.by_maintainer
+    for net in case.below:
+        for name in net.mnt_by:
+            listed = known.get(name.upper())
+            if listed and listed.facilitates:
+                form = "" if net == case.net else "above"
+                return form, {"maintainer": name, **case.party(listed)}, name
+    for name, value in attributes(case.holder.raw) if case.holder else ():
+        for item in value.replace(",", " ").split() if name == "mnt-lower" else ():
+            listed = known.get(item.upper())
+            if listed and listed.facilitates:
+                return "block", {"maintainer": item.upper(), **case.party(listed)}, item.upper()
+    return "unnamed", case.party(), case.net.key
+
+
+def _organisation(case: Case) -> Seen:
+    for net, listed in case.organisations():
+        handle = net.org_handle or "?"
+        form = "" if net == case.net else "above"
+        return form, {"handle": handle, **case.party(listed)}, handle
+    return "unnamed", case.party(), case.net.key
+
+
+def _of_desk(case: Case) -> Seen:
+    for item in for_last(case.tables, case.answer.chain):
+        listed = case.known.match_mailbox(item.mailbox) if item.mailbox else None
+        listed = listed or case.known.by_role.get((item.handle or "").upper())
+        if listed and listed.facilitates:
+            return "", {"mailbox": _reached(item), **case.party(listed)}, item.handle or item.level
+    return "unnamed", case.party(), case.net.key
+
+
+def _reached(contact: Contact) -> str:
+    return contact.mailbox or contact.handle or "?"
+
+
+def _remark(case: Case) -> Seen:
+    lines = lines_of(case.net.raw, _FREE)
+    text = next((line for line in lines if _LEASE.search(line)), "lease")
+    cut = text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"
+    return "", {"text": cut}, case.net.key
+
+
+def _name(case: Case) -> Seen:
+    name = case.net.netname or ""
+    listed = case.known.match_netname(name)
+    if not (listed and listed.facilitates):
+        called = case.net.party.name or name
+        listed = case.known.match_descr(called)
+        name = called if listed else name
+    return "", {"name": name, **case.party(listed)}, case.net.key
+
+
+def _origin(case: Case) -> Seen:
+    for asn in case.routes[1]:
+        listed = case.known.by_asn.get(asn)
+        if listed and listed.facilitates:
+            return "", {"origins": case.systems([asn]), **case.party(listed)}, f"AS{asn}"
+    return "", {"origins": case.systems(case.routes[1]), **case.party()}, None
+
+
+def _is_facilitator(case: Case) -> Seen:
+    return "", case.party(), case.net.key
+
+
+def _own_contact(case: Case) -> Seen:
+    chain = case.answer.chain
+    mine = for_last(case.tables, chain)
+    at = next(k for k, net in enumerate(chain) if net == case.holder) if case.holder else -1
+    theirs = for_last(case.tables, chain[: at + 1]) if at >= 0 else []
+    facts = {"mailbox": _reached(mine[0]) if mine else "?"}
+    key = mine[0].handle or case.net.key if mine else case.net.key
+    if theirs and _reached(theirs[0]) != facts["mailbox"]:
+        return "theirs", facts | {"theirs": _reached(theirs[0])}, key
+    return "", facts, key
+
+
+def _geofeed(case: Case) -> Seen:
+    pairs = attributes(case.net.raw)
+    urls = [value for name, value in pairs if name == "geofeed" and value]
+    urls += [hit[1] for _, value in pairs if (hit := _FEED.search(value))]
+    return "url" if urls else "", {"url": urls[0]} if urls else {}, case.net.key
+
+
+def _country(case: Case) -> Seen:
+    theirs = case.holder.country if case.holder else ()
+    facts = {"country": " ".join(case.net.country), "theirs": " ".join(theirs)}
+    return "", facts, case.net.key
+
+
+def _created(case: Case) -> Seen:
+    theirs = case.holder.created if case.holder else None
+    return "", {"created": _day(case.net.created), "theirs": _day(theirs)}, case.net.key
+
+
+def _day(value: date | None) -> str:
+    return value.isoformat() if value else "?"
+
+
+def _block(case: Case) -> Seen:
+    return "", {}, case.block
+
+
+def _without_as(case: Case) -> Seen:
+    return "", {}, (case.holder.org_handle if case.holder else None) or case.block
+
+
+def _status(case: Case) -> Seen:
+    return "", {"status": case.net.status or "?"}, case.net.key
+
+
+def _of_user(case: Case) -> Seen:
+    """Find which origin is the user's: by the organisation, else by the name."""
+    origins = case.routes[1]
+    handle, name = case.net.org_handle, case.net.party.name
+    for asn in origins if handle else ():
+        if any(item.org == handle for item in case.answer.objects(f"AS{asn}", "aut-num")):
+            return "", {"origins": case.systems([asn])}, f"AS{asn}"
+    from .names import normal
+
+    wanted = normal(name or "")
+    for asn in origins:
+        if normal(_system_name(case.answer, asn) or "") == wanted:
+            return "", {"origins": case.systems([asn])}, f"AS{asn}"
+    return "", {"origins": case.systems(origins)}, None
+
+
+_SEEN: Final[dict[str, Callable[[Case], Seen]]] = {
+    **dict.fromkeys(("origin-unrelated", "origin-related", "block-announced"), _announced),
+    "same-party": _same_party, "facilitator-maintainer": _maintainer,
+    "facilitator-organisation": _organisation, "facilitator-contact": _of_desk,
+    "lease-remark": _remark, "facilitator-name": _name, "facilitator-origin": _origin,
+    "user-is-facilitator": _is_facilitator, "own-contact": _own_contact, "own-geofeed": _geofeed,
+    "country-differs": _country, "created-later": _created, "siblings-differ": _block,
+    "roa-foreign": _block, "sub-allocated-24": _status, "holder-without-as": _without_as,
+    "origin-service": _announced, "origin-of-user": _of_user,
+}  # fmt: skip

@@ -1,0 +1,211 @@
+"""Offer the command `leases`: list the nets that appear to be leased, or count them.
+
+Nothing here chooses or counts. Rows are written as they are made, so that the first one does not
+wait for the last. NumPy is loaded when the command runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import layout, render
+from .auditing import csv_line
+from .cells import Json
+from .console import NO_MATCH, complain, write
+from .index import open_index
+
+if TYPE_CHECKING:
+    from .audit import Count
+    from .index import Index
+    from .lease_counts import Summary
+    from .leases import Row
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SCHEMA_VERSION = 1
+FORMATS = ("table", "csv", "jsonl")
+_COUNTED = ("section", "key", "nets", "addresses", "prefixes48")
+# A table that is written as it comes has widths of its own; what is longer is cut.
+_WIDTHS = {
+    "net": 31, "netname": 20, "country": 7, "lessor": 26, "lessee": 26, "facilitator": 14,
+    "origins": 10, "verdict": 0,
+}  # fmt: skip
+
+
+def _options(command: Command) -> Command:
+    options = (
+        click.option("--lessor", metavar="NAME|HANDLE", default=None,
+                     help="Only nets held by a party: its organisation handle or its name."),
+        click.option("--lessee", metavar="NAME|HANDLE", default=None,
+                     help="Only nets used by a party other than the holder."),
+        click.option("--facilitator", metavar="NAME|HANDLE", default=None,
+                     help="Only nets with a party in between."),
+        click.option("--country", metavar="CC", default=None,
+                     help="Only nets registered in a country."),
+        click.option("--registry", metavar="NAME", default=None, help="Only nets of a registry."),
+        click.option("--verdict", "verdicts", type=click.Choice(layout.VERDICTS), multiple=True,
+                     help="Only this verdict. Repeatable; default leased and likely-leased."),
+        click.option("--confidence", type=click.Choice(layout.CONFIDENCES), default="low",
+                     show_default=True, help="The least confidence."),
+        click.option("--inside", metavar="RANGE", default=None,
+                     help="Only nets inside an address, prefix or range."),
+        click.option("--summary", "counted", is_flag=True,
+                     help="Count instead, by lessor, facilitator, registry, countries, verdict."),
+        click.option("--top", type=click.IntRange(0), default=20, show_default=True, metavar="N",
+                     help="How many groups of --summary, those with most nets; 0 is all."),
+        click.option("-f", "--format", "form", type=click.Choice(FORMATS), default="table",
+                     show_default=True, help="How to write."),
+        click.option("--csv-safe", is_flag=True,
+                     help="Disarm cells of CSV that a spreadsheet would compute."),
+        click.option("-i", "--index", "path", metavar="INDEX", default=None,
+                     help="The index file; default $RIRDEX_INDEX, else the user data folder."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(epilog="Example: rirdex leases --lessor ORG-EX1-RIPE --confidence medium -f csv")
+@_options
+def leases(
+    lessor: str | None, lessee: str | None, facilitator: str | None, country: str | None,
+    registry: str | None, verdicts: tuple[str, ...], confidence: str, inside: str | None,
+    counted: bool, top: int, form: str, csv_safe: bool, path: str | None,
+) -> int:  # fmt: skip
+    """List the nets that appear to be leased, by address. Exit code 1 when there are none.
+
+    Verdicts are inferences from public data. Names compare without legal forms, case and accents.
+    Of other verdicts than leased and likely-leased, --lessor means the holder and --lessee the
+    user, and both columns are empty.
+
+    --summary counts every net, but an address once: for the widest of the nets that contain it.
+    IPv6 is counted in /48.
+    """
+    from .leases import LEASED, LeasesError, rows, select
+
+    with open_index(path) as index:
+        try:
+            ids = select(
+                index, lessor=lessor, lessee=lessee, facilitator=facilitator, country=country,
+                registry=registry, verdicts=verdicts or LEASED, confidence=confidence,
+                inside=inside,
+            )  # fmt: skip
+        except LeasesError as error:
+            raise click.UsageError(f"--registry: {error}") from None
+        if not len(ids):
+            complain("no net matches" + _why(index))
+        if counted:
+            from .lease_counts import summary
+
+            write(_counts(summary(index, ids, top=top), form, csv_safe))
+        else:
+            write(_LINES[form](rows(index, ids), csv_safe))
+    return 0 if len(ids) else NO_MATCH
+
+
+def _why(index: Index) -> str:
+    """Return why there may be few leases in an index."""
+    if len(index._tables.view("origin_asn")):
+        return ""
+    return ": the index has no routes, which verdicts need; build it with --routes"
+
+
+# -- rows -------------------------------------------------------------------------------------
+
+
+def _table(found: Iterator[Row], _: bool) -> Iterator[str]:
+    for number, row in enumerate(found):
+        if not number:
+            yield _padded(_WIDTHS)
+        yield _padded((
+            row.cidrs[0] if len(row.cidrs) == 1 else f"{row.first} - {row.last}",
+            row.netname, " ".join(row.country), row.lessor or row.lessor_handle,
+            row.lessee or row.lessee_handle, row.facilitator,
+            " ".join(f"AS{asn}" for asn in row.origins), f"{row.verdict}, {row.confidence}",
+        ))  # fmt: skip
+
+
+def _padded(texts: Any) -> str:
+    """Return the cells of a line of the table; a cell that is longer than its column is cut."""
+    line = []
+    for text, width in zip(texts, _WIDTHS.values(), strict=True):
+        cell = render.clean(text or "-")
+        if width and len(cell) > width:
+            cell = cell[: width - 1] + "…"
+        line.append(cell.ljust(width))
+    return "  ".join(line)
+
+
+def _csv(found: Iterator[Row], safe: bool) -> Iterator[str]:
+    from .leases import Row
+
+    yield ",".join(Row._fields)
+    for row in found:
+        yield csv_line(
+            (" ".join(map(str, cell)) if isinstance(cell, tuple) else cell for cell in row), safe
+        )
+
+
+def _jsonl(found: Iterator[Row], _: bool) -> Iterator[str]:
+    for row in found:
+        yield render.json_line({
+            name: list(cell) if isinstance(cell, tuple) else cell
+            for name, cell in row._asdict().items()
+        })  # fmt: skip
+
+
+_LINES: dict[str, Callable[[Iterator[Row], bool], Iterator[str]]] = {
+    "table": _table, "csv": _csv, "jsonl": _jsonl,
+}  # fmt: skip
+
+
+# -- counts -----------------------------------------------------------------------------------
+
+
+def _numbers(count: Count) -> tuple[int, int, int | float]:
+    """Return counts for output, a number of /48 as a whole one where it is."""
+    wide = count.prefixes48
+    return count.nets, count.addresses, int(wide) if wide == int(wide) else round(wide, 6)
+
+
+def _counts(found: Summary, form: str, safe: bool) -> Iterator[str]:
+    """Yield the lines of a summary, in whatever format."""
+    if form == "jsonl":
+        yield render.json_line(to_dict(found))
+        return
+    lines = [("total", None, *_numbers(found.total))] + [
+        (section, group.key, *_numbers(group.total))
+        for section, groups in found.sections.items() for group in groups
+    ]  # fmt: skip
+    if form == "csv":
+        yield ",".join(_COUNTED)
+        for line in lines:
+            yield csv_line(line, safe)
+        return
+    nets, addresses, wide = _numbers(found.total)
+    yield f"{nets:,} nets, {addresses:,} IPv4 addresses and {wide:,} IPv6 /48"
+    for section in found.sections:
+        mine = [line[1:] for line in lines if line[0] == section]
+        if mine:
+            yield ""
+            yield from render.table(
+                ((key or "(none)", *(f"{each:,}" for each in counts)) for key, *counts in mine),
+                (section, "nets", "addresses", "/48"),
+            )
+
+
+def to_dict(found: Summary) -> Json:
+    """Return the JSON of `leases --summary`."""
+    names = _COUNTED[2:]
+    return {
+        "schema_version": SCHEMA_VERSION, **dict(zip(names, _numbers(found.total), strict=True)),
+        **{
+            section: [
+                {"key": group.key, **dict(zip(names, _numbers(group.total), strict=True))}
+                for group in groups
+            ]
+            for section, groups in found.sections.items()
+        },
+    }  # fmt: skip
