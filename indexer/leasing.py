@@ -252,11 +252,17 @@ class _Relatives:
         net = subject.net
         has = np.isin(self._org[net], self._systems.organisations())
         has |= np.isin(self._name[net], self._systems.names())
-        result = np.zeros(len(asked), bool)
-        for piece in np.flatnonzero(asked & has).tolist():
+        which = np.flatnonzero(asked & has)
+        code, org = told.code[which].astype(np.uint64), self._org[net[which]].astype(np.uint64)
+        key = self._name[net[which]] ^ ((org << np.uint64(32) | code) * _MIX)
+        _, first, place = np.unique(key, return_index=True, return_inverse=True)
+        own = np.zeros(len(first), bool)
+        for k, piece in enumerate(which[first].tolist()):
             origins = frozenset(told.sets[told.code[piece]])
             if not origins.isdisjoint(self._systems_of(int(net[piece]))):
-                result[piece] = not self._kinship.of(origins).providers
+                own[k] = not self._kinship.of(origins).providers
+        result = np.zeros(len(asked), bool)
+        result[which] = own[place]
         return result
 
     def authorised(self, told: Origins, user: Bools) -> Bits:

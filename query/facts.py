@@ -97,7 +97,9 @@ class Case:
     @property
     def known(self) -> Fingerprints:
         """Return whom facilitators are told by."""
-        return _known(self.answer.desk_folder)
+        from .desk import desk_folder
+
+        return _known(desk_folder(self.answer.desk_folder))
 
     def party(self, listed: Party | None = None) -> dict[str, str]:
         """Return name and kind of a known party, by default of the one that the build found."""
@@ -110,7 +112,7 @@ class Case:
 
 
 @lru_cache(maxsize=4)
-def _known(folder: str | None) -> Fingerprints:
+def _known(folder: str) -> Fingerprints:
     from .fingerprints import load_fingerprints
 
     return load_fingerprints(folder)

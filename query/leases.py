@@ -1,11 +1,10 @@
-"""Find the nets that appear to be leased, or have another verdict: `select`, `rows`, `summary`.
+"""Find the nets that appear to be leased, or have another verdict: `select`, then `rows`.
 
-The build has judged every net. To choose is to compare columns of codes, so that texts are read of
-what is asked for once for each distinct one, and of nets only when a row is made: `rows` is lazy.
-Nets of registries and placeholders are nobody's and never count.
-
-A net counts for its own verdict, whatever nets lie inside. An address counts once, for the widest
-of the nets that contain it.
+The build has judged every net. To choose is to compare columns of codes: of the texts that are
+asked for each distinct one is read once. Nets become objects only when a row is made, so `rows` is
+lazy. A net counts for its own verdict, whatever nets lie inside; those of registries and
+placeholders are nobody's and never count. Parties are found in `parties`, counts are made in
+`lease_counts`.
 """
 
 from __future__ import annotations
@@ -17,20 +16,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from . import layout
-from .addresses import Network, Span, format_range, shown
+from .addresses import Network, Span, format_address, format_range, shown
 from .audited import Bools, Ints, cells
 from .contacts import for_last
 from .errors import Error
 from .finding import ranged
 from .model import Answer
-from .parties import facilitated, halves, holders, named, split, texts_of, upto, with_user
+from .parties import called, facilitated, halves, holders, named, split, texts_of, upto, with_user
 from .records import Net
+from .routing import route_of
+from .verdicts import LEASED
 
 if TYPE_CHECKING:
     from .index import Index
     from .store import Tables
 
-LEASED: Final = ("leased", "likely-leased")
 _BLOCK: Final = 256  # nets whose ids become Python's integers at a time
 
 
@@ -82,12 +82,19 @@ def select(
     the nets whole. Raises `LeasesError`, `AddressError`.
     """
     tables = index._tables
+    rows: Ints
     begin, end, bounds = 0, tables.nets, None
     if inside is not None:
         bounds = inside if isinstance(inside, Span) else ranged(inside)
         begin, end = _window(tables, bounds)
     wanted = _judged(tables, verdicts, confidence)
-    rows = begin + np.flatnonzero(wanted[cells(tables, "piece_verdict")[begin:end]])
+    blocks = None if lessor is None else _blocks(index, lessor)
+    if blocks is None:
+        rows = begin + np.flatnonzero(wanted[cells(tables, "piece_verdict")[begin:end]])
+    else:
+        rows = _beginning_in(tables, blocks)
+        rows = rows[(begin <= rows) & (rows < end)]
+        rows = rows[wanted[cells(tables, "piece_verdict", rows)]]
     role = cells(tables, "piece_role", rows) & layout.ROLE_BITS
     rows = rows[(role != layout.REGISTRY) & (role != layout.PLACEHOLDER)]
     if bounds is not None:
@@ -96,8 +103,8 @@ def select(
         rows = rows[_published(index, registry)[cells(tables, "net_origin", rows)]]
     if country is not None:
         rows = rows[_listing(tables, country)[cells(tables, "net_country", rows)]]
-    if lessor is not None:
-        rows = _held(index, rows, lessor)
+    if blocks is not None:
+        rows = rows[np.isin(holders(tables, rows), blocks)]
     if lessee is not None:
         rows = rows[with_user(tables, rows)]
         rows = rows[named(index, rows, lessee)]
@@ -147,25 +154,30 @@ def _published(index: Index, registry: str) -> Bools:
 
 def _listing(tables: Tables, country: str) -> Bools:
     wanted = country.strip().upper()
-    return np.array([wanted in text.split(" ") for text in texts_of(tables, "country") or [""]])
+    return np.array([wanted in text.split() for text in texts_of(tables, "country") or [""]])
 
 
-def _held(index: Index, rows: Ints, lessor: str) -> Ints:
-    """Keep the nets of a holder: look for its blocks, then only at what lies in them."""
+def _blocks(index: Index, lessor: str) -> Ints:
+    """Return the holders' nets whose party has a name or handle, ascending."""
     tables = index._tables
-    roles = cells(tables, "piece_role")
-    blocks = np.flatnonzero((roles[: tables.nets] & layout.ROLE_BITS) == layout.HOLDER)
-    blocks = blocks[named(index, blocks, lessor)]
-    open_blocks = np.zeros(len(rows) + 1, np.int64)
+    roles = cells(tables, "piece_role")[: tables.nets] & layout.ROLE_BITS
+    blocks = np.flatnonzero(roles == layout.HOLDER)
+    return blocks[named(index, blocks, lessor)]
+
+
+def _beginning_in(tables: Tables, blocks: Ints) -> Ints:
+    """Return the nets that begin in some nets, and these, ascending."""
+    ends = []
     for base, mine in zip((0, tables.nets4), split(tables, blocks), strict=True):
         name = "6_hi" if base else "4"
         starts = cells(tables, f"net_first{name}")[: tables.nets - base]
-        ends = np.searchsorted(starts, cells(tables, f"net_last{name}", mine - base), "right")
-        np.add.at(open_blocks, np.searchsorted(rows, mine), 1)
-        np.add.at(open_blocks, np.searchsorted(rows, base + ends), -1)
-    rows = rows[np.cumsum(open_blocks[:-1]) > 0]
-    kept: Ints = rows[np.isin(holders(tables, rows), blocks)]
-    return kept
+        lasts = cells(tables, f"net_last{name}", mine - base)
+        ends.append(base + np.searchsorted(starts, lasts, "right"))
+    end = np.maximum.accumulate(np.concatenate(ends))
+    begin = np.maximum(blocks, np.append(0, end)[:-1])  # what one before has not
+    size = np.maximum(end - begin, 0)
+    found: Ints = np.arange(size.sum()) + np.repeat(begin - np.cumsum(size) + size, size)
+    return found
 
 
 # -- rows -------------------------------------------------------------------------------------
@@ -201,19 +213,23 @@ def answer_of(index: Index, net: Net) -> Answer:
 
 
 def _row(index: Index, net: Net, verdict: str, confidence: str, rules: tuple[str, ...]) -> Row:
-    answer = answer_of(index, net)
-    chain = answer.chain
-    holder = answer.holder_net
-    lessor, lessee, facilitator = answer.lessor, answer.lessee, answer.facilitator
-    route = answer.route
-    mailboxes = filter(None, (item.mailbox for item in for_last(index._tables, chain)))
+    answer, tables, bounds = answer_of(index, net), index._tables, net.bounds
+    holder, facilitator = answer.holder_net, answer.facilitator
+    # As `Answer.lessor` and `Answer.lessee`, which would read the verdict again.
+    leased = verdict in LEASED
+    user = tables.piece_role[net.id] & layout.IS_USER and "user-is-facilitator" not in rules
+    lessor, lessor_handle = called(holder) if leased and holder else (None, None)
+    lessee, lessee_handle = called(net) if leased and user else (None, None)
+    span = Span(net.family, *bounds, "range")
+    route = route_of(tables, span) if len(tables.origin_asn) else None
+    mailboxes = filter(None, (item.mailbox for item in for_last(tables, answer.chain)))
+    first, last = (format_address(net.family, end) for end in bounds)
     return Row(
-        first=str(net.first), last=str(net.last), cidrs=net.cidrs, netname=net.netname,
-        status=net.status, registry=net.registry, country=net.country,
-        holder_country=holder.country if holder else (),
-        lessor=lessor.name if lessor else None, lessor_handle=lessor.handle if lessor else None,
-        lessee=lessee.name if lessee else None, lessee_handle=lessee.handle if lessee else None,
+        first=first, last=last, cidrs=net.cidrs, netname=net.netname, status=net.status,
+        registry=net.registry, country=net.country,
+        holder_country=holder.country if holder else (), lessor=lessor,
+        lessor_handle=lessor_handle, lessee=lessee, lessee_handle=lessee_handle,
         facilitator=(facilitator.name or facilitator.handle) if facilitator else None,
-        verdict=verdict, confidence=confidence, rules=rules, route=route,
-        origins=answer.origins if route else (), abuse=tuple(dict.fromkeys(mailboxes)),
+        verdict=verdict, confidence=confidence, rules=rules, route=route.prefix if route else None,
+        origins=route.origins if route else (), abuse=tuple(dict.fromkeys(mailboxes)),
     )  # fmt: skip

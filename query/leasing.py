@@ -83,7 +83,8 @@ def leases(
     --summary counts every net, but an address once: for the widest of the nets that contain it.
     IPv6 is counted in /48.
     """
-    from .leases import LEASED, LeasesError, rows, select
+    from .leases import LeasesError, rows, select
+    from .verdicts import LEASED
 
     with open_index(path) as index:
         try:

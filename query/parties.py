@@ -18,7 +18,7 @@ from .cells import text_at
 from .fingerprints import load_fingerprints
 from .names import folded, normal, normal_many
 from .records import Net
-from .verdicts import _SUB as SUB_STATUSES
+from .verdicts import SUB_STATUSES
 
 if TYPE_CHECKING:
     from .index import Index
@@ -137,18 +137,19 @@ def _alike(tables: Tables, name: str, codes: Ints, form: str) -> Bools:
     codes = np.flatnonzero(marked)
     marked[:] = False
     # A word of the form stands in the text itself, unless that has accents or entities.
-    words = sorted(filter(str.isascii, folded(form).split()), key=len)
-    word = words[-1].encode() if words else b""
+    words = [word.encode() for word in folded(form).split() if word.isascii()]
     for low in range(0, len(codes), _SLICE):
         some = codes[low : low + _SLICE]
-        some = some[_with_word(text, at[some].astype(np.int64), at[some + 1], word)]
+        some = some[_with_words(text, at[some].astype(np.int64), at[some + 1], words)]
         texts = [text[at[code] : at[code + 1]].tobytes() for code in some.tolist()]
         marked[some] = [each == form.encode() for each in normal_many(texts)]
     return marked
 
 
-def _with_word(text: NDArray[np.uint8], begin: Ints, end: NDArray[Any], word: bytes) -> Bools:
-    """Mark the texts, none of them empty, that have a word in any case, or may have it folded."""
+def _with_words(
+    text: NDArray[np.uint8], begin: Ints, end: NDArray[Any], words: list[bytes]
+) -> Bools:
+    """Mark the texts, none of them empty, that have the rarest of some words, or may have it."""
     size = end - begin + 1
     stops = np.cumsum(size)
     starts = stops - size
@@ -157,6 +158,7 @@ def _with_word(text: NDArray[np.uint8], begin: Ints, end: NDArray[Any], word: by
     found: Bools = np.maximum.reduceat(joined, starts) > 127
     found[np.searchsorted(stops, np.flatnonzero(joined == ord("&")), "right")] = True
     lines, at = joined.tobytes().lower(), stops.tolist()
+    word = min(words, key=lines.count, default=b"")
     place = lines.find(word)
     while 0 <= place < len(lines):
         row = bisect_right(at, place)
@@ -202,7 +204,7 @@ def facilitators(tables: Tables, nets: Ints) -> tuple[Ints, Ints]:
     known = np.where(rules & _TOLD, party, 0).astype(np.int64)
     between = np.full(len(nets), -1, np.int64)
     rest = np.flatnonzero((rules & _SURE == 0) | (known == 0))
-    between[rest] = _between(tables, nets[rest])
+    between[rest] = in_between(tables, nets[rest])
     known[between >= 0] = 0
     return known, between
 
@@ -247,7 +249,7 @@ def _listed_as(index: Index, nets: Ints, known: Ints, handle: str) -> Bools:
     return found
 
 
-def _between(tables: Tables, nets: Ints) -> Ints:
+def in_between(tables: Tables, nets: Ints) -> Ints:
     """Return the nearest net between each net and its holder's that is a facilitator's, or -1."""
     subs = np.array([status in SUB_STATUSES for status in texts_of(tables, "status")] or [False])
     roles, status = cells(tables, "piece_role"), cells(tables, "net_status")
@@ -275,6 +277,13 @@ def _between(tables: Tables, nets: Ints) -> Ints:
     return result
 
 
+def called(net: Net) -> tuple[str | None, str | None]:
+    """Return name and handle of a net's party, as `Net.party` has them, without the net's key."""
+    org, tables = net.org, net._tables
+    name = (org.name if org else None) or text_at(tables, "descr", tables.net_descr[net.id])
+    return name or net.netname, org.handle if org else None
+
+
 def labels_of(tables: Tables, nets: Ints) -> tuple[Ints, list[str | None]]:
     """Return a code for the party of each net (-1: none) and what the codes stand for."""
     distinct, place = np.unique(nets, return_inverse=True)
@@ -284,13 +293,9 @@ def labels_of(tables: Tables, nets: Ints) -> tuple[Ints, list[str | None]]:
     for k, number in enumerate(distinct.tolist()):
         if number < 0:
             continue
-        net = Net(tables, number, number)
-        org = net.org
-        name = (org.name if org else None) or text_at(tables, "descr", tables.net_descr[number])
-        name = name or net.netname or ""
-        identity = f"#{org.handle}" if org else normal(name)
+        name, handle = called(Net(tables, number, number))
+        identity = f"#{handle}" if handle else normal(name or "")
         codes[k] = identities.setdefault(identity, len(labels))
         if codes[k] == len(labels):
-            handle = f"({org.handle})" if org else ""
-            labels.append(" ".join(filter(None, (name, handle))))
+            labels.append(" ".join(filter(None, (name, handle and f"({handle})"))))
     return codes[place.ravel()], labels

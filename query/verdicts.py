@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from .store import Tables
 
 _BIT: Final = {name: 1 << place for place, name in enumerate(LEASE_RULES)}
-_SUB: Final = (
+SUB_STATUSES: Final = (
     "SUB-ALLOCATED PA", "ALLOCATED-BY-LIR", "ALLOCATED NON-PORTABLE", "reallocation", "reallocated",
 )  # fmt: skip
-_LEASED: Final = ("leased", "likely-leased")
+LEASED: Final = ("leased", "likely-leased")
 _REASONS: Final = 3  # in one sentence
 
 
@@ -47,7 +47,7 @@ class Judged(NamedTuple):
     @property
     def leased(self) -> bool:
         """Say whether the block appears to be leased, at whatever confidence."""
-        return self.verdict in _LEASED
+        return self.verdict in LEASED
 
 
 def judged(tables: Tables, piece: int) -> Judged:
@@ -77,7 +77,7 @@ def role_of(tables: Tables, piece: int, last: int) -> str:
             return "facilitator"
         return "lessee" if found.leased else role
     net = piece if piece < tables.nets else tables.piece_net[piece - tables.nets]
-    if text_at(tables, "status", tables.net_status[net]) not in _SUB:
+    if text_at(tables, "status", tables.net_status[net]) not in SUB_STATUSES:
         return role
     alike = True
     while last != piece:
@@ -205,7 +205,7 @@ def summary(answer: Answer, seen: Iterable[Fired], lang: str = "en") -> str:
     fired = {item.rule: item for item in seen}
     if "origin-service" in fired:
         fired.pop("origin-unrelated", None)
-    leased = lease.verdict in _LEASED
+    leased = lease.verdict in LEASED
     if lease.verdict != "unknown" and not leased:
         fired.pop("holder-without-as", None)
     chosen = [item for rule, item in fired.items() if rule not in SIGNS]
