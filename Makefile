@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo.rirdex
+LEASES := build/leases.rirdex
 
 .PHONY: demo test check lint types bench generate clean
 
@@ -11,6 +12,14 @@ demo: .venv/installed
 	@echo
 	@echo "A leased address: from the holder (lessor) down to the user (lessee)"
 	$(BIN)/rirdex lookup --index $(DEMO) 10.33.77.5 240.10.33.7
+	$(BIN)/rirdex build fixtures/leases --quiet -o $(LEASES) --routes fixtures/leases/pfx2as \
+	  --vrps fixtures/leases/vrps.json --relationships fixtures/leases/as-rel \
+	  --as-orgs fixtures/leases/as-org2info.txt --desk fixtures/leases/desk
+	@echo
+	@echo "The same with routes, ROAs and AS files: who leases it to whom, and why we think so"
+	$(BIN)/rirdex lookup --index $(LEASES) 252.16.1.9
+	$(BIN)/rirdex lookup --index $(LEASES) --lang ja 252.16.1.9
+	$(BIN)/rirdex leases --index $(LEASES) --lessor ORG-SSN1-TEST --confidence high
 
 test: .venv/installed
 	$(BIN)/pytest -q

@@ -12,16 +12,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from rirdex.query.rpsl import GEOFEED_URL, LEASE_WORD
+
 from .batch import GEOFEED, LEASES
 from .freetext import FreeText
 from .scan import CODE, Scan
 
-# Not what is leased to reach the net: a leased line. Names ("Example Leasing") are in descr.
-_LEASE: Final = re.compile(
-    rb"(?<!dhcp )\b(?:ip[ -]?)?leas(?:e|ed|es|ing)\b(?![ -]*(?:lines?|circuits?|links?|time))",
-    re.IGNORECASE,
-)
-_FEED: Final = re.compile(rb"\bgeofeed:?\s+https?://", re.IGNORECASE)
+_LEASE: Final = re.compile(LEASE_WORD.encode(), re.IGNORECASE)
+_FEED: Final = re.compile(GEOFEED_URL.encode(), re.IGNORECASE)
 
 
 def mark_signs(scanned: Scan, free: FreeText, flags: NDArray[np.uint16]) -> None:

@@ -19,7 +19,7 @@ from .cells import text_at
 from .contacts import Contact, for_last
 from .records import Net
 from .routing import route_of
-from .rpsl import attributes, lines_of
+from .rpsl import GEOFEED_URL, LEASE_WORD, attributes, lines_of
 from .verdicts import Judged, entry
 from .wording import Facts, Some
 
@@ -32,9 +32,9 @@ Seen = tuple[str, Facts, str | None]
 _NAMED: Final = 4  # of origins and prefixes
 _SCANNED: Final = 256  # routes inside a net
 _QUOTED: Final = 120  # letters of a remark
-_LEASE: Final = re.compile(r"\b(?:ip[ -]?)?leas(?:e|ed|es|ing)\b", re.IGNORECASE)
-_FEED: Final = re.compile(r"\bgeofeed:?\s+(https?://\S+)", re.IGNORECASE)
-_FREE: Final = ("remarks", "descr", "comment")
+_LEASE: Final = re.compile(LEASE_WORD, re.IGNORECASE)
+_FEED: Final = re.compile(GEOFEED_URL, re.IGNORECASE)
+_FREE: Final = ("remarks", "comment")
 
 
 def seen(case: Case, rule: str) -> Seen:

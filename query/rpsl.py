@@ -5,6 +5,14 @@ The same lexical rules as the indexer's scan, one object at a time.
 
 from __future__ import annotations
 
+from typing import Final
+
+# What a remark says of a lease: not the line that is leased to reach a net.
+LEASE_WORD: Final = (
+    r"(?<!dhcp )\b(?:ip[ -]?)?leas(?:e|ed|es|ing)\b(?![ -]*(?:lines?|circuits?|links?|time))"
+)
+GEOFEED_URL: Final = r"\bgeofeed:?\s+(https?://\S+)"
+
 
 def decode(value: bytes) -> str:
     """Decode one value or line: strict UTF-8, else latin-1."""
