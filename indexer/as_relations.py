@@ -54,7 +54,7 @@ class Relations(NamedTuple):
         """Return the providers of an AS, ascending; none where the files do not know it."""
         if not 0 <= asn < files.AS_LIMIT:
             return ()
-        low, high = np.searchsorted(self.key >> _SHIFT, [asn, asn + 1])
+        low, high = np.searchsorted(self.key, np.array([asn, asn + 1], np.uint64) << _SHIFT)
         return tuple((self.key[low:high] & np.uint64(0xFFFFFFFF)).tolist())
 
 

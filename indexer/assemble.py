@@ -13,10 +13,10 @@ from rirdex.query import layout
 
 from . import contacts, nets, roles, sorted_tables
 from .batch import DISOWNED, NARROW, OF_REGISTRY
-from .evidence import Bounds, Evidence, as_names
+from .evidence import Answering, Bounds, Evidence, as_names
 from .identity import Identity, Known, identify
 from .intern import Dictionary, chained, narrowed
-from .leasing import judge
+from .leasing import Family, judge
 from .nets import Claims
 from .registered import Subject
 from .roles import Facts
@@ -103,17 +103,22 @@ def _judged(
     """Return the tables of verdicts."""
     tables = built.tables
     narrow = Bounds(tables["net.first4"].astype(np.int64), tables["net.last4"].astype(np.int64))
-    wide = Bounds(*(
-        np.stack([tables[f"net.{name}6.hi"], tables[f"net.{name}6.lo"]], axis=1)
-        for name in ("first", "last")
-    ))  # fmt: skip
-    leaf = np.ones(len(net_rows), bool)
-    leaf[built.parents[built.parents >= 0]] = False
+    wide = Bounds(*(_joined(tables, f"net.{name}6") for name in ("first", "last")))
+    answering = (
+        Answering(*built.answers),
+        Answering(_joined(tables, "trie6"), tables["trie6.piece"]),
+    )
     subject = Subject(
         rows, net_rows, objects, kind, built.pieces, tables["piece.above"], built.holder,
         tables["piece.role"], narrow.first, narrow.last, identity, told, known,
     )  # fmt: skip
-    return judge(subject, (narrow, wide), leaf, evidence)
+    families = [Family(*pair) for pair in zip((narrow, wide), answering, strict=True)]
+    return judge(subject, families, evidence)
+
+
+def _joined(tables: dict[str, Array], name: str) -> Array:
+    """Return IPv6 addresses as (n, 2), high and low."""
+    return np.stack([tables[f"{name}.hi"], tables[f"{name}.lo"]], axis=1)
 
 
 def _coverage(

@@ -33,6 +33,7 @@ from .values import MASKS
 from .vrps import as_routes, read_vrps
 
 NOTHING, EXACT, COVERING, INSIDE = range(len(layout.ANNOUNCED))
+_ORGANISATION: Final = layout.CLASSES.index("organisation")
 _SYSTEM: Final = layout.CLASSES.index("aut-num")
 _LARGEST: Final = 4096  # AS numbers of one registered range that are looked at
 _LONGEST: Final = 24  # bits of the prefixes that tables of routes have
@@ -102,32 +103,61 @@ class Bounds(NamedTuple):
 class Announced(NamedTuple):
     """Hold how the nets of one family are announced, (n,).
 
-    ``exact`` is the set of origins of a net as the prefix, or the prefixes, that it is; ``inside``
-    that of the routes inside of nets that have no net inside; ``covering`` is the place of the
-    longest route around it; all -1 = none. ``sets`` are the sets of origins.
+    ``exact`` is the set of origins of a net as the prefix, or the prefixes, that it is;
+    ``covering`` is the place of the longest route around it; both -1 = none. ``sets`` are the sets
+    of origins.
     """
 
     exact: NDArray[np.int32]
     covering: NDArray[np.int32]
-    inside: NDArray[np.int32]
     sets: list[tuple[int, ...]]
 
 
-def announced(
-    routes: Routes, bounds: Bounds, leaf: NDArray[np.bool_], sets: list[tuple[int, ...]]
-) -> Announced:
+def announced(routes: Routes, bounds: Bounds, sets: list[tuple[int, ...]]) -> Announced:
     """Join nets with routes. ``sets`` are those of the routes, or more."""
     first, last = bounds
     origins = routes.origins if first.ndim == 1 else routes.origins6
     exact = codes_at(origins, routing.exact(routes, first, last))
-    covering = routing.covering(routes, first, last)
     if first.ndim == 1:
         sets = _as_prefixes(routes, bounds, exact, sets)
-    rest = np.flatnonzero((exact < 0) & leaf)
-    found = routing.inside(routes, first[rest], last[rest])
-    inside = np.full(len(first), -1, np.int32)
-    inside[rest], sets = routing.joined_sets(sets, origins[found.route], found.offset)
-    return Announced(exact, covering, inside, sets)
+    return Announced(exact, routing.covering(routes, first, last), sets)
+
+
+class Answering(NamedTuple):
+    """Hold which piece answers from each address on: ``begin`` as in `Bounds`, ``piece`` -1."""
+
+    begin: NDArray[Any]
+    piece: NDArray[Any]
+
+
+def inside(
+    routes: Routes, answering: Answering, bounds: Bounds, net: Ints, above: NDArray[np.int32],
+    sets: list[tuple[int, ...]],
+) -> tuple[NDArray[np.int32], list[tuple[int, ...]]]:  # fmt: skip
+    """Return the set of origins of the routes inside each piece and in no net inside of it.
+
+    -1 = none. ``net`` are the nets of the pieces as places in ``bounds``, ``above`` the pieces
+    above. A route belongs to the smallest net around it.
+    """
+    first, last, _ = routing.spans_of(routes, bounds.first)
+    at = routing.count_below(answering.begin, first, "right") - 1
+    piece = np.append(answering.piece, -1)[at].astype(np.int64)
+    active = np.flatnonzero(piece >= 0)
+    while len(active):
+        own = net[piece[active]]
+        out = routing.less(first[active], bounds.first[own])
+        out |= routing.less(bounds.last[own], last[active])
+        active = active[out]
+        piece[active] = above[piece[active]]
+        active = active[piece[active] >= 0]
+    held = np.flatnonzero(piece >= 0)
+    order = held[np.argsort(piece[held], kind="stable")]
+    pieces, count = np.unique(piece[order], return_counts=True)
+    origins = (routes.origins if first.ndim == 1 else routes.origins6)[order]
+    codes, sets = routing.joined_sets(sets, origins, np.append(0, np.cumsum(count)))
+    found = np.full(len(net), -1, np.int32)
+    found[pieces] = codes
+    return found, sets
 
 
 def codes_at(origins: NDArray[np.int32], place: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -185,6 +215,9 @@ class Systems:
         self._of_org: dict[int, set[int]] = {}
         self._of_name: dict[int, set[int]] = {}
         codes = {text: code for code, text in enumerate(rows.words["org"].texts())}
+        held = objects[rows.kind[objects] == _ORGANISATION]
+        handles = rows.words["key"].texts(rows.code("key")[held])
+        named = dict(zip(handles, identity.name[held].tolist(), strict=True))
         ranges = {int(row): (int(first), int(last)) for row, first, last in rows.systems.tolist()}
         which = objects[rows.kind[objects] == _SYSTEM]
         keys = rows.words["key"].texts(rows.code("key")[which])
@@ -196,9 +229,8 @@ class Systems:
                 continue
             owners = [(org, name)]
             for line in text.split(b"\n"):
-                sponsor = codes.get(line[2:], 0) if line[:1] == SPONSOR else 0
-                if sponsor:
-                    owners.append((sponsor, int(identity.of_org[sponsor])))
+                if line[:1] == SPONSOR:
+                    owners.append((codes.get(line[2:], 0), named.get(line[2:], 0)))
             for code, hashed in owners:
                 numbers = range(first, last + 1)
                 self._of_name.setdefault(hashed, set()).update(numbers)

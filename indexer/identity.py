@@ -31,14 +31,13 @@ class Identity(NamedTuple):
 
     ``name`` is a hash of the name, ``country`` a number, 0 = none; ``known`` is the facilitator
     (`Known.number`) that the party is by its name or organisation, ``called`` the one that the
-    netname or name speaks of, 0 = none. ``of_org`` is the name of each organisation code.
+    netname speaks of, 0 = none.
     """
 
     name: NDArray[np.uint64]
     country: NDArray[np.uint16]
     known: NDArray[np.uint8]
     called: NDArray[np.uint8]
-    of_org: NDArray[np.uint64]
 
 
 class Known:
@@ -67,11 +66,11 @@ class Known:
             for name in self._numbers
         ]  # fmt: skip
 
-    def of_maintainers(self, names: list[bytes]) -> int:
-        """Return the first facilitator among maintainers, 0 for none."""
+    def of_maintainers(self, names: list[bytes], place: int = 0) -> int:
+        """Return the first facilitator among maintainers, or the one at a place, 0 for none."""
         known = self.prints.by_maintainer
         found = (self.number(known.get(name.decode("utf-8", "replace"))) for name in names)
-        return next(filter(None, found), 0)
+        return [*dict.fromkeys(filter(None, found)), 0, 0][place]
 
     def of_organisation(self, handle: bytes) -> int:
         """Return the facilitator that an organisation is."""
@@ -102,11 +101,9 @@ def identify(rows: Rows, objects: Ints, org_object: Ints, known: Known) -> Ident
         is_known = np.where(codes > 0, numbers[codes], is_known)
     by_org = of_codes(rows.words["org"], org, known.of_organisation)[org]
     is_known = np.where(by_org > 0, by_org, is_known)
-    called = np.where(called > 0, called, is_known)
     country = np.array([_country(text) for text in rows.words["country"].texts()], np.uint16)
     return Identity(
         name, country[rows.code("country")], is_known.astype(np.uint8), called.astype(np.uint8),
-        np.where(names > 0, of_name[names], np.uint64(0)),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ These are inferences from public data, never an accusation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from .evidence import (
     INSIDE,
     NOTHING,
     Announced,
+    Answering,
     Bounds,
     Evidence,
     Kin,
@@ -31,11 +33,14 @@ from .evidence import (
     Systems,
     announced,
     codes_at,
+    inside,
     more_specific,
 )
 from .intern import narrowed
 from .registered import BIT, Bits, Signs, Subject, fired, signs_of
-from .routes import Routes
+from .routes import Routes, less
+from .routes import covering as covering_of
+from .routes import exact as exact_of
 from .scan import Ints
 
 Bools = NDArray[np.bool_]
@@ -56,6 +61,13 @@ SERVICES: Final = frozenset({
 })  # fmt: skip
 
 
+class Family(NamedTuple):
+    """Hold the ranges of the nets of one family, and which piece answers where."""
+
+    bounds: Bounds
+    answering: Answering
+
+
 class Origins(NamedTuple):
     """Hold how each piece is announced: `layout.ANNOUNCED`, the set of origins, -1 = none.
 
@@ -71,12 +83,9 @@ class Origins(NamedTuple):
 
 
 def judge(
-    subject: Subject, bounds: tuple[Bounds, Bounds], leaf: Bools, evidence: Evidence
+    subject: Subject, families: Sequence[Family], evidence: Evidence
 ) -> dict[str, NDArray[Any]]:
-    """Judge every piece; return the tables of verdicts.
-
-    ``bounds`` are those of the nets of both families, ``leaf`` says which have no net inside.
-    """
+    """Judge every piece of the nets of both families; return the tables of verdicts."""
     net, holder = subject.net, subject.holder
     signs = signs_of(subject)
     bits = signs.bits | fired("no-holder", holder < 0)
@@ -84,16 +93,16 @@ def judge(
     user = below & ((subject.role & layout.IS_USER) > 0)
     bits |= fired("same-party", (holder >= 0) & ~user)
     how = np.zeros(len(net), np.uint8)
-    relatives = _Relatives(subject, evidence, bounds)
+    relatives = _Relatives(subject, evidence, [family.bounds for family in families])
     if evidence.routes is None:
         bits |= fired("no-routes", holder >= 0)
     else:
-        told = origins_of(subject, evidence.routes, bounds, leaf)
+        told = origins_of(subject, evidence.routes, families)
         relatives.announce(told)
         how = told.how
         bits |= relatives.compared(told, user)
     if evidence.roas is not None:
-        roas = origins_of(subject, evidence.roas, bounds, np.zeros(len(leaf), bool))
+        roas = origins_of(subject, evidence.roas, families)
         bits |= relatives.authorised(roas, user)
     bits |= relatives.without_systems(below | (holder == net))
     silent = np.isin(subject.role & layout.ROLE_BITS, (layout.REGISTRY, layout.PLACEHOLDER))
@@ -105,59 +114,68 @@ def judge(
     return _tables(bits, (what | how << layout.ANNOUNCED_SHIFT).astype(np.uint8), signs)
 
 
-def origins_of(
-    subject: Subject, routes: Routes, bounds: tuple[Bounds, Bounds], leaf: Bools
-) -> Origins:
+def origins_of(subject: Subject, routes: Routes, families: Sequence[Family]) -> Origins:
     """Return how each piece is announced in a table of routes."""
     how = np.zeros(len(subject.net), np.uint8)
     code = np.full(len(subject.net), -1, np.int32)
     block = np.zeros(len(subject.net), bool)
-    sets, exact = routes.sets, []
-    narrow = len(bounds[0].first)
-    wide = subject.net >= narrow
-    for base, nets, mine in ((0, bounds[0], ~wide), (narrow, bounds[1], wide)):
-        told = announced(routes, nets, leaf[base : base + len(nets.first)], sets)
-        sets = told.sets
+    sets, exact, base = routes.sets, [], 0
+    for family in families:
+        end = base + len(family.bounds.first)
+        told = announced(routes, family.bounds, sets)
         exact.append(told.exact)
-        pieces = np.flatnonzero(mine)
-        parts = _told_of(routes, nets, told, subject, pieces, base)
-        how[pieces], code[pieces], block[pieces] = parts
+        net = subject.net.astype(np.int64) - base
+        within, sets = inside(
+            routes, family.answering, family.bounds, net, subject.above, told.sets
+        )
+        pieces = np.flatnonzero((subject.net >= base) & (subject.net < end))
+        holder = subject.holder[pieces].astype(np.int64) - base
+        near = _near(routes, family.bounds, told, net[pieces], holder)
+        for name, which in ((EXACT, near[0]), (COVERING, near[1]), (INSIDE, within[pieces])):
+            free = (how[pieces] == NOTHING) & (which >= 0)
+            how[pieces[free]], code[pieces[free]] = name, which[free]
+        block[pieces] = near[2] & (how[pieces] == NOTHING)
+        base = end
     return Origins(how, code, block, np.concatenate(exact), sets)
 
 
-def _told_of(
-    routes: Routes, bounds: Bounds, told: Announced, subject: Subject, pieces: Ints, base: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int32], Bools]:
-    """Return how some pieces of a family are announced, by whom, and whether only the block is."""
-    net, holder = subject.net[pieces] - base, subject.holder[pieces] - base
-    exact, covering, inside = told.exact[net], told.covering[net], told.inside[net]
+def _near(
+    routes: Routes, bounds: Bounds, told: Announced, net: Ints, holder: Ints
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Bools]:
+    """Return the origins of pieces as just this prefix, of a closer route than the holder's block.
+
+    -1 = none; and whether there is a route around at all. ``holder`` is below 0 without one.
+    """
+    exact, covering = told.exact[net], told.covering[net]
+    first, last = bounds
+    held = np.flatnonzero(holder >= 0)
+    top = holder[held]
+    # Of a net that crosses its holder's, what lies in that.
+    out = less(first[net[held]], first[top]) | less(last[top], last[net[held]])
+    held, top = held[out], top[out]
+    low, high = first[net[held]], last[net[held]]
+    low = _chosen(less(low, first[top]), first[top], low)
+    high = _chosen(less(last[top], high), last[top], high)
+    origins = routes.origins if first.ndim == 1 else routes.origins6
+    exact[held] = codes_at(origins, exact_of(routes, low, high))
+    covering[held] = covering_of(routes, low, high)
     own = holder == net
-    origins = routes.origins if bounds.first.ndim == 1 else routes.origins6
-    how = np.full(len(net), NOTHING, np.uint8)
-    code = np.full(len(net), -1, np.int32)
-    around = np.flatnonzero((covering >= 0) & (exact < 0) & (holder >= 0) & ~own)
-    within = np.zeros(len(net), bool)
-    top = holder[around]
-    within[around] = more_specific(
-        routes, covering[around], Bounds(bounds.first[top], bounds.last[top])
-    )
+    around = np.flatnonzero((covering >= 0) & (holder >= 0) & ~own)
+    closer = (covering >= 0) & (own | (holder < 0))
     # Of the holder's own block every route around it tells; of a net below only a closer one.
-    near = (covering >= 0) & (within | own | (subject.holder[pieces] < 0))
-    for name, which, codes in (
-        (EXACT, exact >= 0, exact),
-        (COVERING, near, codes_at(origins, covering)),
-        (INSIDE, inside >= 0, inside),
-    ):  # fmt: skip
-        which = which & (how == NOTHING)
-        how[which] = name
-        code[which] = codes[which]
-    return how, code, (how == NOTHING) & (covering >= 0)
+    top = holder[around]
+    closer[around] = more_specific(routes, covering[around], Bounds(first[top], last[top]))
+    return exact, np.where(closer, codes_at(origins, covering), -1), covering >= 0
+
+
+def _chosen(which: Bools, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    return np.where(which if left.ndim == 1 else which[:, None], left, right)
 
 
 class _Relatives:
     """Hold origins against the AS numbers of holders and users."""
 
-    def __init__(self, subject: Subject, evidence: Evidence, bounds: tuple[Bounds, Bounds]) -> None:
+    def __init__(self, subject: Subject, evidence: Evidence, bounds: Sequence[Bounds]) -> None:
         self._subject = subject
         self._systems = Systems(subject.rows, subject.objects, subject.identity)
         self._kinship = Kinship(evidence)
@@ -259,8 +277,9 @@ class _Relatives:
         own = np.zeros(len(first), bool)
         for k, piece in enumerate(which[first].tolist()):
             origins = frozenset(told.sets[told.code[piece]])
-            if not origins.isdisjoint(self._systems_of(int(net[piece]))):
-                own[k] = not self._kinship.of(origins).providers
+            theirs = self._systems_of(int(net[piece]))
+            if not origins.isdisjoint(theirs):
+                own[k] = not self._kinship.of(origins & theirs).providers
         result = np.zeros(len(asked), bool)
         result[which] = own[place]
         return result
@@ -283,7 +302,7 @@ class _Relatives:
         return fired("holder-without-as", result)
 
 
-def _alike(subject: Subject, bounds: tuple[Bounds, Bounds]) -> Bools:
+def _alike(subject: Subject, bounds: Sequence[Bounds]) -> Bools:
     """Say of pieces whether their net is the holder's, or has the range of it."""
     net, holder = subject.net, subject.holder
     result = np.asarray(net == holder)
@@ -333,8 +352,8 @@ def _verdicts(bits: Bits, how: NDArray[np.uint8], below: Bools, own: Bools) -> N
         (user & unrelated & ~poor, _LEASED, _MEDIUM, True),
         (user & unrelated & (signs > 0), _LIKELY, _MEDIUM, True),
         (user & unrelated, _LIKELY, _LOW, False),
-        (user & service, _LIKELY, np.where(strong, _MEDIUM, _LOW), False),
-        (user & (related | block) & strong, _LIKELY, _MEDIUM, False),
+        (user & service, _LIKELY, np.where(strong, _MEDIUM, _LOW), True),
+        (user & (related | block) & strong, _LIKELY, _MEDIUM, True),
         (user & related, _CUSTOMER, _HIGH, True),
         (user & block, _CUSTOMER, _MEDIUM, False),
         (user & nothing, _UNUSED, _MEDIUM, False),

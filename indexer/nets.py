@@ -79,7 +79,8 @@ class Nets(NamedTuple):
 
     ``counts`` are (registry, family, nets that may answer, addresses they cover); ``parents`` is
     for each net the smallest one of its registry that contains it, -1 without one; ``pieces`` and
-    ``holder`` are the net and the holder's net of each piece, -1 without one.
+    ``holder`` are the net and the holder's net of each piece, -1 without one; ``answers`` are the
+    pieces that answer in IPv4.
     """
 
     tables: dict[str, Array]
@@ -88,6 +89,7 @@ class Nets(NamedTuple):
     parents: NDArray[np.int32]
     pieces: NDArray[np.int32]
     holder: NDArray[np.int32]
+    answers: Segments
 
 
 def _narrow(rows: Rows, claims: Sequence[Claims]) -> Family:
@@ -286,7 +288,7 @@ def build(
     tables |= cover.tables(families[0].bounds, families[1].bounds)
     return Nets(
         tables, strides_for(len(answers[0].begins)), counts, parents,
-        pieces.nets().astype(np.int32), pieces.holders(),
+        pieces.nets().astype(np.int32), pieces.holders(), answers[0],
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ lessees leave in objects, as the published work on leases lists them. A sign is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from .scan import Ints
 
 Bits = NDArray[np.uint32]
 Numbers = NDArray[np.uint8]
+Firsts = tuple[Numbers, Numbers]  # the first of some, and the second
 BIT: Final = {name: np.uint32(1 << k) for k, name in enumerate(LEASE_RULES)}
 _LATER: Final = 2 * 365 * 86400  # seconds between a holder's block and a net made much later
 _BELOW: Final = np.uint32(RESULT_BITS)
@@ -75,14 +77,12 @@ def signs_of(subject: Subject) -> Signs:
     narrow = len(subject.first)
     small[:narrow] = subject.last.astype(np.int64) - subject.first == 255
     own |= fired("sub-allocated-24", small & (subject.kind[row] == roles.SUB))
-    found = _facilitators(subject)
     bits = own[net]
     party = np.zeros(len(net), np.uint8)
-    # Whom the holder itself is does not stand between it and a user.
+    # Whoever the holder itself is does not stand between it and a user.
     top = subject.identity.known[row[subject.holder]]
     top[subject.holder < 0] = 0
-    for rule, numbers in found:
-        numbers = np.where(numbers == top, np.uint8(0), numbers)
+    for rule, numbers in _facilitators(subject, top):
         bits |= fired(rule, numbers > 0)
         party = np.where(party > 0, party, numbers)
     user = subject.identity.known[row][net]
@@ -94,32 +94,48 @@ def _users(subject: Subject) -> NDArray[np.bool_]:
     return (subject.role & layout.IS_USER) > 0
 
 
-def _facilitators(subject: Subject) -> list[tuple[str, Numbers]]:
-    """Return the facilitator of each piece by each rule, the strongest rule first."""
+def _facilitators(subject: Subject, top: Numbers) -> list[tuple[str, Numbers]]:
+    """Return the facilitator of each piece by each rule, the strongest rule first.
+
+    ``top`` is the one that the holder is, and never counts.
+    """
     rows, row, net, known = subject.rows, subject.row, subject.net, subject.known
-    lists, orgs, items = rows.code("mnt_by")[row], rows.code("org")[row], rows.code("contact")
-    by_maintainer = of_codes(
-        rows.words["mnt_by"], lists, lambda text: known.of_maintainers(text.split(b"\n"))
-    )[lists][net]
+    orgs = rows.code("org")[row]
+
+    def other(*numbers: Numbers) -> Numbers:
+        """Return the first of some that is one, and not the holder."""
+        found = np.zeros(len(net), np.uint8)
+        for each in numbers:
+            found = np.where((found == 0) & (each != top), each, found)
+        return found
+
+    def by_maintainers(name: str, nets: Ints, listed: Callable[[bytes], list[bytes]]) -> Firsts:
+        codes, words = rows.code(name)[row[nets]], rows.words[name]
+        first = of_codes(words, codes, lambda text: known.of_maintainers(listed(text), 0))
+        second = of_codes(words, codes, lambda text: known.of_maintainers(listed(text), 1))
+        return first[codes], second[codes]
+
+    mine = by_maintainers("mnt_by", np.arange(len(row)), lambda text: text.split(b"\n"))
     under = np.flatnonzero((subject.holder >= 0) & (subject.holder != net) & _users(subject))
-    theirs = items[row[subject.holder[under]]]
-    lower = of_codes(rows.words["contact"], theirs, lambda text: _lower(text, known))[theirs]
-    mine = by_maintainer[under]
-    by_maintainer[under] = np.where(mine > 0, mine, lower)
+    theirs = by_maintainers("contact", subject.holder[under].astype(np.int64), _lower)
+    lower = [np.zeros(len(net), np.uint8) for _ in theirs]
+    for each, numbers in zip(lower, theirs, strict=True):
+        each[under] = numbers
+    by_maintainer = _passed_down(subject, other(*(numbers[net] for numbers in mine)))
     by_org = of_codes(rows.words["org"], orgs, known.of_organisation)[orgs][net]
-    mails = _by_results(subject)
     result = (subject.contacts.tables["net.contact"] & _BELOW).astype(np.int64)
+    identity = subject.identity
     return [
-        ("facilitator-maintainer", _passed_down(subject, by_maintainer)),
-        ("facilitator-organisation", _passed_down(subject, by_org)),
-        ("facilitator-contact", mails[result][net]),
-        ("facilitator-name", subject.identity.called[row][net]),
+        ("facilitator-maintainer", other(by_maintainer, *lower)),
+        ("facilitator-organisation", _passed_down(subject, other(by_org))),
+        ("facilitator-contact", other(_by_results(subject)[result][net])),
+        ("facilitator-name", other(identity.called[row][net], identity.known[row][net])),
     ]
 
 
-def _lower(text: bytes, known: Known) -> int:
-    """Return the facilitator that a holder lets register nets below its block."""
-    return known.of_maintainers([line[2:] for line in text.split(b"\n") if line[:1] == LOWER])
+def _lower(text: bytes) -> list[bytes]:
+    """Return whom a holder lets register nets below its block."""
+    return [line[2:] for line in text.split(b"\n") if line[:1] == LOWER]
 
 
 def _passed_down(subject: Subject, numbers: Numbers) -> Numbers:
@@ -174,12 +190,15 @@ def _against_holder(subject: Subject) -> Bits:
     country = subject.identity.country[row]
     contact = subject.contacts.tables["net.contact"]
     own = contact[net]
+    # The first mailbox of a result, or the handle in its place.
+    mail = subject.contacts.tables["contact.mail"].astype(np.int64)
+    reached = np.where(mail > 0, mail, subject.contacts.tables["contact.handle"])
     lands = country[net], country[holder]
     created = rows.created[row[net]].astype(np.int64), rows.created[row[holder]].astype(np.int64)
     for rule, where in (
         ("country-differs", (lands[0] > 0) & (lands[1] > 0) & (lands[0] != lands[1])),
         ("own-contact", ((own & _BELOW) > 0) & ((own & np.uint32(layout.INHERITED)) == 0)
-         & ((own & _BELOW) != (contact[holder] & _BELOW))),
+         & (reached[own & _BELOW] != reached[contact[holder] & _BELOW])),
         ("created-later", (created[1] > 0) & (created[0] - created[1] > _LATER)),
     ):  # fmt: skip
         bits[under[where]] |= BIT[rule]

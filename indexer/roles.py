@@ -282,9 +282,20 @@ def assign(forest: Forest, kind: NDArray[np.int8], parties: Parties) -> Assigned
     role[part] = layout.PARTITION
     role[is_direct | (holder == net)] = layout.HOLDER
     role[classes == REG] = layout.REGISTRY
-    role[differs & (classes != REG) & ~part] |= layout.IS_USER
+    user = differs & (classes != REG)
+    role[user & (user & ~part)[_whose(part, above)]] |= layout.IS_USER
     role[like & (above >= 0)] |= layout.AS_ABOVE
     return Assigned(role, holder)
+
+
+def _whose(part: NDArray[np.bool_], above: Ints) -> Ints:
+    """Return for each piece whose party it has: of a partition, the next above that is none."""
+    place = np.arange(len(part))
+    while True:
+        further = np.where(part[place] & (above[place] >= 0), above[place], place)
+        if np.array_equal(further, place):
+            return place
+        place = further
 
 
 def _levels(forest: Forest) -> list[Ints]:

@@ -279,7 +279,7 @@ def less(one: Addresses, other: Addresses) -> Flags:
     return np.asarray((one[:, 0] < other[:, 0]) | (same & (one[:, 1] < other[:, 1])))
 
 
-def _count_below(first: Addresses, query: Addresses, side: Literal["left", "right"]) -> Ints:
+def count_below(first: Addresses, query: Addresses, side: Literal["left", "right"]) -> Ints:
     """Bisect sorted addresses: how many are below each of k, with ``right`` also equal to it."""
     if first.ndim == 1:
         return np.searchsorted(first, query, side).astype(np.int64)
@@ -295,7 +295,7 @@ def _count_below(first: Addresses, query: Addresses, side: Literal["left", "righ
 
 def _parents(family: _Family) -> Codes:
     """Find the parent of every route: -1, or the one next before it that contains it."""
-    reach = _count_below(family.first, _last(family.first, family.length), "right")
+    reach = count_below(family.first, _last(family.first, family.length), "right")
     parent = np.arange(-1, len(reach) - 1)
     active = np.arange(1, len(reach))
     while len(active):
@@ -309,7 +309,7 @@ def _parents(family: _Family) -> Codes:
     return parent.astype(np.int32)
 
 
-def _routes_of(routes: Routes, ranges: Addresses) -> tuple[Addresses, Addresses, Codes]:
+def spans_of(routes: Routes, ranges: Addresses) -> tuple[Addresses, Addresses, Codes]:
     """Return first, last and parent of the routes of the family that ranges are of."""
     if ranges.ndim == 1:
         return routes.first, _last(routes.first, routes.length), routes.parent
@@ -323,8 +323,8 @@ def covering(routes: Routes, first: Addresses, last: Addresses) -> Codes:
     ``first`` and ``last`` are (k,) integers of IPv4, or (k, 2) uint64 of IPv6. Returns (k,) places
     among the routes of that family, -1 = none.
     """
-    begin, end, parent = _routes_of(routes, first)
-    at = _count_below(begin, first, "right") - 1
+    begin, end, parent = spans_of(routes, first)
+    at = count_below(begin, first, "right") - 1
     active = np.flatnonzero(at >= 0)
     while len(active):
         active = active[less(end[at[active]], last[active])]
@@ -335,7 +335,7 @@ def covering(routes: Routes, first: Addresses, last: Addresses) -> Codes:
 
 def exact(routes: Routes, first: Addresses, last: Addresses) -> Codes:
     """Find the announced prefix that each range is; arguments and result as of `covering`."""
-    begin, end, _ = _routes_of(routes, first)
+    begin, end, _ = spans_of(routes, first)
     at = covering(routes, first, last)
     found = np.flatnonzero(at >= 0)
     here = at[found]
@@ -349,9 +349,9 @@ def inside(routes: Routes, first: Addresses, last: Addresses) -> Inside:
 
     Arguments as of `covering`. Prefixes that cross a border of the range are not inside.
     """
-    begin, end, _ = _routes_of(routes, first)
-    low = _count_below(begin, first, "left")
-    count = np.maximum(_count_below(begin, last, "right") - low, 0)
+    begin, end, _ = spans_of(routes, first)
+    low = count_below(begin, first, "left")
+    count = np.maximum(count_below(begin, last, "right") - low, 0)
     owner = np.repeat(np.arange(len(count)), count)
     route = np.arange(len(owner)) + np.repeat(low - np.cumsum(count) + count, count)
     below, above = less(end[route], last[owner]), less(first[owner], begin[route])

@@ -22,20 +22,21 @@ from numpy.typing import NDArray
 
 from . import layout
 from .addresses import Network, Span, shown
-from .audited import answering, cells, first_up, unlike_origins
+from .audited import Ints, answering, cells, first_up, unlike_origins
 from .cells import list_at, text_at
 from .errors import Error
 from .geofeeds import Fed, unlike_feeds
 from .layout import INHERITED, RESULT_BITS, ROLE_BITS, UNLOADED
 from .mx import judging, said
+from .parties import facilitators, nets_of, with_user
 from .raw import raw_text
+from .verdicts import LEASED
 
 if TYPE_CHECKING:
     from .index import Index
     from .store import Tables
 
 Bits = NDArray[np.uint32]
-Ints = NDArray[np.int64]
 Lands = NDArray[np.uint16]
 Inside = str | Network | Span | None
 
@@ -60,10 +61,11 @@ FINDINGS: Final = {
     "mail-domain-dead": "a mailbox is in a domain that takes no mail",
 }
 BIT: Final = {code: 1 << place for place, code in enumerate(FINDINGS)}
-_MAILED, _USER, _REACHED = 1 << 31, 1 << 30, 1 << 29  # no findings, but kept as bits, too
+# No findings, but kept as bits, too.
+_MAILED, _USER, _REACHED, _LESSEE, _LESSEE_REACHED = (1 << place for place in range(31, 26, -1))
 _COUNTRY = re.compile(rb"^country:([^\n]*(?:\n[ \t+][^\n]*)*)", re.MULTILINE | re.IGNORECASE)
 _LISTS: Final = {"country": ("country", 1), "maintainer": ("mnt_by", None)}
-_PARTIES: Final = {"holder": layout.HOLDER, "facilitator": layout.FACILITATOR}
+_LEASED: Final = [layout.VERDICTS.index(verdict) for verdict in LEASED]
 BY: Final = ("registry", "holder", "country", "maintainer", "facilitator")
 
 
@@ -83,7 +85,8 @@ class Group(NamedTuple):
     """Hold the counts of a group of nets: of all, and of those with each finding.
 
     ``key`` is None for nets that name nothing, a finding that is not measured is None. Of the nets
-    of users, ``users``, have ``reached`` a contact of their own.
+    of users, ``users``, have ``reached`` a contact of their own; of those that known lessees appear
+    to lease, ``lessees``, have ``lessees_reached`` one.
     """
 
     key: str | None
@@ -91,6 +94,8 @@ class Group(NamedTuple):
     findings: dict[str, Count | None]
     users: int
     reached: int
+    lessees: int
+    lessees_reached: int
 
 
 class Audit(NamedTuple):
@@ -217,7 +222,9 @@ def _contacts(index: Index, rows: Ints, dead: Collection[str]) -> Bits:
     unloaded[none] = first_up(tables, rows[none], lambda piece, _: (
         (contact[piece] & UNLOADED > 0) & (role[piece] & ROLE_BITS != layout.REGISTRY)
     )) >= 0  # fmt: skip
-    user = role[rows] & layout.IS_USER > 0
+    user, own = role[rows] & layout.IS_USER > 0, ~none & ~inherited
+    verdict = cells(tables, "verdict_what")[cells(tables, "piece_verdict", rows)]
+    lessee = np.isin(verdict & layout.VERDICT_BITS, _LEASED) & with_user(tables, rows)
     for bit, which in (
         (BIT["no-contact"], none & ~unloaded),
         (BIT["not-loaded"], unloaded | (~none & (bits & _MAILED == 0))),
@@ -226,7 +233,9 @@ def _contacts(index: Index, rows: Ints, dead: Collection[str]) -> Bits:
         (BIT["dangling"], value & layout.DANGLING > 0),
         (BIT["user-without-contact"], user & ((none & ~unloaded) | inherited)),
         (_USER, user),
-        (_REACHED, user & ~none & ~inherited),
+        (_REACHED, user & own),
+        (_LESSEE, lessee),
+        (_LESSEE_REACHED, lessee & own),
     ):
         bits |= which * np.uint32(bit)
     return bits
@@ -312,28 +321,38 @@ def _labelled(measured: Measured, by: str) -> tuple[Ints, Iterable[Sequence[str]
     index, rows = measured.source, measured.rows
     tables = index._tables
     if by == "registry":
-        return cells(tables, "net_origin", rows), [
-            [one["registry"]] for one in index.meta["origins"]
-        ]
+        names = ([one["registry"]] for one in index.meta["origins"])
+        return cells(tables, "net_origin", rows), names
     if by in _LISTS:
         name, most = _LISTS[by]
         joined, at = tables.view(f"text_{name}"), tables.view(f"text_{name}_at").tolist()
         lists = (str(joined[begin:end], "utf-8") for begin, end in pairwise(at))
         return cells(tables, f"net_{name}", rows), (each.split("\n")[:most] for each in lists)
-    role, roles = _PARTIES[by], cells(tables, "piece_role") & ROLE_BITS
-    apart = by == "facilitator"  # it stands above the net
-    place = first_up(tables, rows, lambda p, k: (roles[p] == role) & ~(apart & (p == rows[k])))
-    nets = np.concatenate([np.arange(tables.nets), cells(tables, "piece_net"), [tables.nets]])[
-        place
-    ]
+    return _by_party(index, rows, by)
+
+
+def _by_party(index: Index, rows: Ints, by: str) -> tuple[Ints, Iterable[Sequence[str]]]:
+    """Return what `_labelled` does of holders or facilitators.
+
+    A facilitator that the desk's list names goes by that name, other parties by their handle.
+    """
+    tables = index._tables
+    if by == "facilitator":
+        known, nets = facilitators(tables, rows)
+        labels: list[Sequence[str]] = [(), *([one["name"]] for one in index.meta["facilitators"])]
+    else:
+        held = cells(tables, "piece_role") & ROLE_BITS == layout.HOLDER
+        nets = nets_of(tables, first_up(tables, rows, lambda piece, _: held[piece]))
+        known, labels = np.zeros_like(nets), [("",)]
     seen = np.zeros(tables.nets + 1, bool)
-    seen[nets] = True
+    seen[nets] = True  # the last one where there is no net
+    places = len(labels) - 1 + np.cumsum(seen)
     texts = [(name, tables.view(f"net_{name}")) for name in ("org", "descr", "netname")]
-    labels: list[Sequence[str]] = [
+    labels += (
         [next((text for name, codes in texts if (text := text_at(tables, name, codes[net]))), "")]
         for net in np.flatnonzero(seen[:-1]).tolist()
-    ]
-    return (np.cumsum(seen) - 1)[nets], [*labels, () if apart else ("",)]
+    )
+    return np.where(nets < 0, known, places[nets]), labels
 
 
 def summed(measured: Measured, *, by: str = "registry", top: int = 20) -> Audit:
@@ -360,16 +379,17 @@ def summed(measured: Measured, *, by: str = "registry", top: int = 20) -> Audit:
             found[row, -1] = each.sum()
         return found
 
-    table = np.stack([tallied(bit) for bit in (0, _USER, _REACHED, *BIT.values())])
+    people = (_USER, _REACHED, _LESSEE, _LESSEE_REACHED)
+    table = np.stack([tallied(bit) for bit in (0, *people, *BIT.values())])
 
     def group(name: str, place: int) -> Group:
-        total, users, reached, *found = (
+        total, *found = (
             Count(int(nets), int(addresses), prefixes)
             for nets, addresses, prefixes in table[:, :, place].tolist()
         )
         findings = {code: None if code in measured.needs else count
-                    for code, count in zip(FINDINGS, found, strict=True)}  # fmt: skip
-        return Group(name or None, total, findings, users.nets, reached.nets)
+                    for code, count in zip(FINDINGS, found[4:], strict=True)}  # fmt: skip
+        return Group(name or None, total, findings, *(count.nets for count in found[:4]))
 
     nets = {name: table[0, 0, place] for name, place in places.items() if table[0, 0, place]}
     names = sorted(nets, key=lambda name: (-nets[name], not name, name))

@@ -30,10 +30,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SCHEMA_VERSION = 1
 _COLUMNS = (
     "by", "group", "name", "finding", "nets", "nets_share", "addresses", "addresses_share",
-    "prefixes48", "prefixes48_share", "users", "users_reached",
+    "prefixes48", "prefixes48_share", "users", "users_reached", "lessees",
+    "lessees_reached",
 )  # fmt: skip
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-_WITH_USERS = ("maintainer", "facilitator")
+_WITH_USERS = ("holder", "maintainer", "facilitator")
 _WITH_NAMES = ("holder", "facilitator")
 
 
@@ -232,6 +233,8 @@ def _group_dict(group: Group) -> Json:
     return _counts(group.total) | {
         "users": group.users, "users_reached": group.reached,
         "users_reached_share": _share(group.reached, group.users),
+        "lessees": group.lessees, "lessees_reached": group.lessees_reached,
+        "lessees_reached_share": _share(group.lessees_reached, group.lessees),
         "findings": {
             code: None if count is None else _shares(count, group.total)
             for code, count in group.findings.items()
@@ -282,10 +285,11 @@ def _csv_lines(index: Index, found: Audit) -> Iterator[str]:
     for by, group in (("total", found.totals), *((found.by, group) for group in found.groups)):
         begin = (by, group.key, None if by == "total" else _name(index, found, group))
         shares = _shares(group.total, group.total).values()
-        yield csv_line((*begin, "all", *shares, group.users, group.reached))
+        people = (group.users, group.reached, group.lessees, group.lessees_reached)
+        yield csv_line((*begin, "all", *shares, *people))
         for code, count in group.findings.items():
             values = [None] * 6 if count is None else _shares(count, group.total).values()
-            yield csv_line((*begin, code, *values, None, None))
+            yield csv_line((*begin, code, *values, *[None] * len(people)))
 
 
 def _percent(part: float, whole: float) -> str:
@@ -339,7 +343,11 @@ def _group_table(index: Index, found: Audit, place: int, unit: str) -> Iterator[
             for count in group.findings.values()
             if count is not None
         )
-        own = (f"{group.users:,}", _percent(group.reached, group.users)) if users else ()
-        rows.append((label, f"{group.total[place]:,}", *own, *shares))
-    head = (found.by, unit, *(("users' nets", "own contact") if users else ()), *numbers)
+        own = (
+            f"{group.users:,}", _percent(group.reached, group.users),
+            f"{group.lessees:,}", _percent(group.lessees_reached, group.lessees),
+        )  # fmt: skip
+        rows.append((label, f"{group.total[place]:,}", *(own if users else ()), *shares))
+    own = ("users' nets", "own contact", "lessees' nets", "own contact")
+    head = (found.by, unit, *(own if users else ()), *numbers)
     yield from render.table(rows, head)

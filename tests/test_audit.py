@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from test_leases import made
 
 from rirdex.indexer.build import build
 from rirdex.query import Index, open_index
@@ -30,15 +32,19 @@ from rirdex.query.authority import stated
 from rirdex.query.cli import cli, run
 from rirdex.query.contacts import for_last
 from rirdex.query.errors import AddressError
-from rirdex.query.layout import BAD_MAILBOX, DANGLING, FACILITATOR, IS_USER, ROLE_BITS, UNLOADED
+from rirdex.query.layout import BAD_MAILBOX, DANGLING, IS_USER, UNLOADED
+from rirdex.query.leases import answer_of
 from rirdex.query.mailboxes import domain_of
+from rirdex.query.model import Answer
 from rirdex.query.mx import free_mail, mail_domains
+from rirdex.query.names import normal
 from rirdex.query.records import Net, Object, chain_of
 from rirdex.query.rpsl import attributes
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parent.parent
 WORLD = ROOT / "fixtures" / "world"
+LEASES = ROOT / "fixtures" / "leases"
 TWICE = {"lacnic-public.db", "arin_db.xml", "iana.csv"}
 # Of the domains here one is to be judged by nothing, and nothing here is a real party's.
 DESK = """
@@ -303,7 +309,28 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
         yield index
 
 
-INDEXES = ["small", "now", "world", "generated"]
+@pytest.fixture(scope="module")
+def leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """Return an index of leases of every kind, with all evidence."""
+    target = tmp_path_factory.mktemp("leases") / "index"
+    build(
+        [str(LEASES)], str(target), processes=0, routes=[str(LEASES / "pfx2as")],
+        vrps=[str(LEASES / "vrps.json")], relationships=[str(LEASES / "as-rel")],
+        as_orgs=[str(LEASES / "as-org2info.txt")], desk=str(LEASES / "desk"),
+    )  # fmt: skip
+    with open_index(target, desk=LEASES / "desk") as index:
+        yield index
+
+
+@pytest.fixture(scope="module")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    """Return an index of an invented world with leases, in which some nets cross."""
+    folder = tmp_path_factory.mktemp("invented")
+    with open_index(made(folder, Random(20)), desk=folder) as index:
+        yield index
+
+
+INDEXES = ["small", "now", "world", "generated", "leases", "invented"]
 
 
 @pytest.fixture
@@ -353,6 +380,24 @@ def about_mailboxes(index: Index, chain: Sequence[Net], dead: set[str]) -> Itera
             yield "personal"
 
 
+def answer_to(index: Index, net: Net) -> Answer:
+    """Return the answer to a net's range, or that for the net where another one has the range."""
+    answer = index.lookup(f"{net.first} - {net.last}")
+    return answer if answer.chain[-1:] == (net,) else answer_of(index, net)
+
+
+def unlike_origin(index: Index, net: Net) -> bool:
+    """Say whether a net is announced only by others than its party."""
+    theirs: set[str | None] = set()
+    for number in answer_to(index, net).origins:
+        for system in index.objects(f"AS{number}", "aut-num"):
+            orgs = index.objects(system.org, "organisation") if system.org else []
+            theirs |= {system.org, *(normal(item.name or "") for item in orgs)}
+            theirs |= set() if system.org else {normal(system.name or "")}
+    theirs -= {None, ""}
+    return bool(theirs) and theirs.isdisjoint({net.party.handle, normal(net.party.name or "")})
+
+
 def naive(index: Index, dead: set[str] | None = None, years: int = 5) -> dict[int, set[str]]:
     """Return the findings of each net that counts, one net at a time."""
     tables = index._tables
@@ -392,6 +437,7 @@ def naive(index: Index, dead: set[str] | None = None, years: int = 5) -> dict[in
                 "stale": bool(day) and (day.year + years, day.month, day.day)  # type: ignore[union-attr]
                 < (newest.year, newest.month, newest.day),
                 "user-without-contact": user and (none or inherited),
+                "user-unlike-origin": user and unlike_origin(index, net),
             }.items()
             if has
         }  # fmt: skip
@@ -427,10 +473,22 @@ def groups_of(index: Index, number: int, by: str) -> list[str | None]:
     if by == "maintainer":
         return list(dict.fromkeys(net.mnt_by)) or [None]
     if by == "facilitator":
-        above = [each for each in chain[1:] if each.role == "facilitator"]
-        return [above[0].party.handle or above[0].party.name] if above else []
+        return facilitator_of(index, answer_to(index, net))
     holder = next((each for each in chain if each.role == "holder"), None)
     return [(holder.party.handle or holder.party.name) if holder else None]
+
+
+def facilitator_of(index: Index, answer: Answer) -> list[str | None]:
+    """Return the facilitator of the last net as a group: a known one by name, else by handle."""
+    party = answer.facilitator
+    if party is None:
+        return []
+    rules = {item["rule"] for item in answer.lease.evidence}
+    sure = rules & {"facilitator-maintainer", "facilitator-organisation"}
+    if not sure and any(net.role == "facilitator" for net in answer.chain[:-1]):
+        return [party.handle or party.name]
+    assert party.name in [known["name"] for known in index.meta["facilitators"]]
+    return [party.name]
 
 
 def recount(index: Index, by: str, dead: set[str] | None = None) -> dict[Any, dict[str, list[Any]]]:
@@ -438,10 +496,13 @@ def recount(index: Index, by: str, dead: set[str] | None = None) -> dict[Any, di
     weights = naive_addresses(index)
     found: dict[Any, dict[str, list[Any]]] = {}
     for number, faults in naive(index, dead).items():
-        own = bool(index._tables.piece_role[number] & IS_USER)
         contacts = for_last(index._tables, chain_of(index._tables, number)[::-1])
-        reached = own and bool(contacts) and not contacts[0].inherited
-        codes = ["", *faults, *["users"] * own, *["reached"] * reached]
+        reached = bool(contacts) and not contacts[0].inherited
+        codes = ["", *faults]
+        if index._tables.piece_role[number] & IS_USER:
+            codes += ["users", *["reached"] * reached]
+        if answer_to(index, index.net(number)).lessee is not None:
+            codes += ["lessees", *["lessees_reached"] * reached]
         for group in [..., *groups_of(index, number, by)]:
             counts = found.setdefault(group, {})
             for code in codes:
@@ -457,8 +518,8 @@ def compare(found: Audit, expected: dict[Any, dict[str, list[Any]]]) -> None:
     assert found.number == len(found.groups)
     for key, group in [(..., found.totals), *((group.key, group) for group in found.groups)]:
         counts = expected.get(key, {})
-        assert group.users == counts.get("users", [0])[0]
-        assert group.reached == counts.get("reached", [0])[0]
+        for name in ("users", "reached", "lessees", "lessees_reached"):
+            assert getattr(group, name) == counts.get(name, [0])[0], (key, name)
         for code, count in {"": group.total, **group.findings}.items():
             nets, narrow, wide = counts.get(code, [0, 0, 0])
             if count is None:
@@ -615,18 +676,24 @@ def test_counts_are_those_of_a_recount(any_index: Index, by: str) -> None:
     compare(audit(any_index, by=by, top=0, dead=dead), recount(any_index, by, dead))
 
 
-def test_facilitators_group_the_nets_below_theirs(
-    small: Index, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = {small.net(row).netname: row for row in range(len(small))}
-    roles = bytearray(small._tables.view("piece_role"))
-    roles[rows["REACHED"]] = roles[rows["REACHED"]] & ~ROLE_BITS | FACILITATOR
-    monkeypatch.setattr(small._tables, "piece_role", memoryview(bytes(roles)))
-    found = audit(small, by="facilitator")
-    assert [(group.key, group.total.nets) for group in found.groups] == [("Some Reached User", 1)]
-    assert (found.groups[0].users, found.groups[0].reached) == (1, 0)
-    compare(audit(small, by="facilitator", top=0), recount(small, "facilitator"))
-    monkeypatch.undo()
+def test_facilitators_group_their_nets_and_those_of_lessees(leases: Index) -> None:
+    found = {group.key: group for group in audit(leases, by="facilitator", top=0).groups}
+    # The table in fixtures/README.md: nets, leased ones with a known lessee, own contacts of these.
+    # Two of Leihnetz' nets are its stock, and one is the whole block of a holder.
+    assert {
+        key: (group.total.nets, group.lessees, group.lessees_reached)
+        for key, group in found.items()
+    } == {
+        "Leihnetz": (8, 5, 2), "Heron Address Brokers": (2, 1, 0), "ORG-BKV1-TEST": (1, 1, 1),
+        "Cassowary Resale Pty Ltd": (1, 1, 1), "Sandgrouse": (1, 1, 0),
+    }  # fmt: skip
+    assert (found["Leihnetz"].users, found["Leihnetz"].reached) == (7, 4)
+
+
+def test_without_verdicts_nobody_is_a_lessee(small: Index) -> None:
+    totals = audit(small).totals
+    assert totals.users > totals.reached > 0
+    assert (totals.lessees, totals.lessees_reached) == (0, 0)
     assert audit(small, by="facilitator").groups == ()
 
 
@@ -734,12 +801,39 @@ def test_the_text_names_every_finding_and_group(says: Callable[..., str], small:
 def test_maintainers_have_the_share_of_users_with_a_contact(says: Callable[..., str]) -> None:
     lines = says("--by", "maintainer", "--top", "2").splitlines()
     head = next(line for line in lines if line.startswith("maintainer"))
-    assert "users' nets  own contact" in head
+    assert "users' nets  own contact  lessees' nets  own contact" in head
     row = next(line for line in lines if line.startswith("HOLDER-MNT"))
     # HOLDER, OWN-USE, USER, REACHED, FROM-REACHED; the last three are users', one has a contact.
-    assert row.split()[1:4] == ["5", "3", "33.3"]
+    assert row.split()[1:6] == ["5", "3", "33.3", "0", "-"]
     assert lines[-1] == "and 5 more; --top 0 gives all"
     assert says("--by", "facilitator").splitlines()[-1] == "  none: no net has one"
+
+
+def test_leased_nets_have_the_share_of_lessees_with_a_contact(
+    says: Callable[..., str], leases: Index
+) -> None:
+    path = ("-i", leases.path)
+    for by, begin in (("facilitator", "Leihnetz"), ("maintainer", "LEIHNETZ-MNT"),
+                      ("holder", "ORG-SSN1-TEST (Silbersee Netze GmbH)")):  # fmt: skip
+        lines = says(*path, "--by", by).splitlines()
+        group = next(each for each in audit(leases, by=by, top=0).groups
+                     if each.key == begin.split()[0])  # fmt: skip
+        rows = [line.removeprefix(begin).split() for line in lines if line.startswith(begin)]
+        assert len(rows) == 2
+        assert group.lessees > group.lessees_reached > 0
+        share = 100 * group.lessees_reached / group.lessees
+        assert rows[0][3:5] == rows[1][3:5] == [str(group.lessees), f"{share:.1f}"]
+    text = says(*path, "--by", "facilitator")
+    assert "ORG-BKV1-TEST (Brückenkopf Vermittlung B.V.)" in text
+    found = json.loads(says(*path, "--by", "facilitator", "--json"))
+    (item,) = [item for item in found["groups"] if item["group"] == "Leihnetz"]
+    names = ("lessees", "lessees_reached", "lessees_reached_share")
+    assert [item[name] for name in names] == [5, 2, 0.4]
+    lines = says(*path, "--by", "facilitator", "--csv").splitlines()
+    assert lines[0].endswith(",users,users_reached,lessees,lessees_reached")
+    mine = [line for line in lines if line.startswith("facilitator,Leihnetz,,")]
+    assert mine[0].endswith(",7,4,5,2")
+    assert {line.count(",") for line in [lines[0], *mine]} == {13}
 
 
 def test_the_json_is_one_object_with_all_counts(says: Callable[..., str], small: Index) -> None:
@@ -770,6 +864,7 @@ def test_the_json_is_one_object_with_all_counts(says: Callable[..., str], small:
                 assert shown["nets_share"] == round(count.nets / group.total.nets, 6)
     assert found["totals"]["findings"]["free-mail"]["nets"] == 4
     assert found["totals"]["users"] == expected.totals.users
+    assert (found["totals"]["lessees"], found["totals"]["lessees_reached_share"]) == (0, None)
 
 
 def test_the_csv_has_a_row_for_each_group_and_finding(
@@ -783,6 +878,7 @@ def test_the_csv_has_a_row_for_each_group_and_finding(
     group = next(group for group in expected.groups if group.key == "AU")
     assert mine["all"]["nets"] == str(group.total.nets)
     assert (mine["all"]["users"], mine["all"]["nets_share"]) == ("0", "1.0")
+    assert (mine["all"]["lessees"], mine["stale"]["lessees"]) == ("0", "")
     # Of one /24; the other three have 192, 192 and 256 addresses that their users do not have.
     assert mine["marked-invalid"]["addresses_share"] == str(round(256 / (256 * 4 - 128), 6))
     assert mine["mail-domain-dead"]["nets"] == mine["user-unlike-origin"]["nets_share"] == ""

@@ -352,7 +352,7 @@ NOT_LEASED: Final = {
     ),
     "254.4.24.9": Case(
         "ARIN: the holder's name, another OrgID and AS", "own-use, high", "holder infrastructure",
-        "origin-related same-party own-contact created-later",
+        "origin-related same-party created-later",
     ),
     "254.9.1.9": Case(
         "ARIN: a block that a cloud announces", "unknown, low", "holder",
