@@ -219,7 +219,9 @@ class Systems:
         handles = rows.words["key"].texts(rows.code("key")[held])
         named = dict(zip(handles, identity.name[held].tolist(), strict=True))
         ranges = {int(row): (int(first), int(last)) for row, first, last in rows.systems.tolist()}
-        which = objects[rows.kind[objects] == _SYSTEM]
+        # Also objects of which a later one stands in the index: LACNIC's dump has an AS number
+        # under each of its owners.
+        which = np.flatnonzero(rows.kind == _SYSTEM)
         keys = rows.words["key"].texts(rows.code("key")[which])
         items = rows.words["contact"].texts(rows.code("contact")[which])
         orgs, names = rows.code("org")[which].tolist(), identity.name[which].tolist()
@@ -242,13 +244,16 @@ class Systems:
         """Return the AS numbers of an organisation code and of the hash of a name."""
         return frozenset(self._of_org.get(org, _NOBODY)) | self._of_name.get(name, _NOBODY)
 
-    def names(self) -> NDArray[np.uint64]:
-        """Return the hashes of the names that have AS numbers."""
-        return np.array(sorted(self._of_name), np.uint64)
-
-    def organisations(self) -> NDArray[np.uint32]:
-        """Return the codes of the organisations that have AS numbers."""
-        return np.array(sorted(self._of_org), np.uint32)
+    def owners(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return pairs of an organisation code or the hash of a name, and an AS number of it."""
+        pairs = [
+            (owner, asn)
+            for known in (self._of_org, self._of_name)
+            for owner, numbers in known.items()
+            for asn in numbers
+        ]
+        table = np.array(pairs, np.uint64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
 
 
 class Kin(NamedTuple):
@@ -271,7 +276,10 @@ class Kinship:
     """Know whose sibling and whose customer AS numbers are, by the files that a build is given."""
 
     def __init__(self, evidence: Evidence) -> None:
-        self._relations, self._organisations = evidence.relations, evidence.organisations
+        self._relations = evidence.relations
+        told = evidence.organisations
+        codes = zip(told.asn.tolist(), told.code.tolist(), strict=True) if told else ()
+        self._codes: dict[int, int] = dict(codes)
         self._known: dict[int, tuple[int, frozenset[int]]] = {}
 
     def of(self, systems: Iterable[int]) -> Kin:
@@ -284,9 +292,7 @@ class Kinship:
         )  # fmt: skip
 
     def _ask(self, asn: int) -> tuple[int, frozenset[int]]:
-        code = -1
-        if self._organisations is not None:
-            code = int(self._organisations.name_code(np.array([asn], np.int64))[0])
+        code = self._codes.get(asn, -1)
         providers = frozenset(self._relations.providers(asn)) if self._relations else _NOBODY
         self._known[asn] = found = (code, providers)
         return found

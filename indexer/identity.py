@@ -7,6 +7,7 @@ normal form of `rirdex.query.names`: legal forms, punctuation and case tell nobo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -66,11 +67,11 @@ class Known:
             for name in self._numbers
         ]  # fmt: skip
 
-    def of_maintainers(self, names: list[bytes], place: int = 0) -> int:
-        """Return the first facilitator among maintainers, or the one at a place, 0 for none."""
-        known = self.prints.by_maintainer
-        found = (self.number(known.get(name.decode("utf-8", "replace"))) for name in names)
-        return [*dict.fromkeys(filter(None, found)), 0, 0][place]
+    @cached_property
+    def maintainers(self) -> dict[str, int]:
+        """Return the numbers of facilitators by their maintainers."""
+        found = {name: self.number(party) for name, party in self.prints.by_maintainer.items()}
+        return {name: number for name, number in found.items() if number}
 
     def of_organisation(self, handle: bytes) -> int:
         """Return the facilitator that an organisation is."""

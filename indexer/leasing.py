@@ -206,9 +206,9 @@ class _Relatives:
 
     def announce(self, told: Origins) -> None:
         """Note the origins of the holders' blocks."""
-        holders = np.unique(self._subject.holder)
+        holders = _distinct(self._subject.holder)
         for net, code in zip(holders.tolist(), told.exact[holders].tolist(), strict=True):
-            if net >= 0 and code >= 0:
+            if code >= 0:
                 self._blocks[net] = frozenset(told.sets[code])
 
     def compared(self, told: Origins, user: Bools) -> Bits:
@@ -266,22 +266,24 @@ class _Relatives:
 
     def _of_user(self, told: Origins, asked: Bools) -> Bools:
         """Say of pieces whether an origin is the user's own, of which no relationship is known."""
-        subject = self._subject
-        net = subject.net
-        has = np.isin(self._org[net], self._systems.organisations())
-        has |= np.isin(self._name[net], self._systems.names())
-        which = np.flatnonzero(asked & has)
-        code, org = told.code[which].astype(np.uint64), self._org[net[which]].astype(np.uint64)
-        key = self._name[net[which]] ^ ((org << np.uint64(32) | code) * _MIX)
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        own = np.zeros(len(first), bool)
-        for k, piece in enumerate(which[first].tolist()):
-            origins = frozenset(told.sets[told.code[piece]])
-            theirs = self._systems_of(int(net[piece]))
-            if not origins.isdisjoint(theirs):
-                own[k] = not self._kinship.of(origins & theirs).providers
+        net = self._subject.net
+        sizes = np.array([len(members) for members in told.sets], np.int64)
+        ends = np.cumsum(sizes)
+        numbers = np.array([asn for members in told.sets for asn in members], np.uint64)
+        owner, asn = self._systems.owners()
+        known = np.unique(owner ^ asn * _MIX)
+        which = np.flatnonzero(asked)
+        code = told.code[which]
+        place = np.repeat(np.arange(len(which)), sizes[code])
+        at = np.arange(len(place)) - np.repeat(np.cumsum(sizes[code]) - ends[code], sizes[code])
+        mixed = numbers[at] * _MIX
+        users = net[which[place]]
+        owned = np.isin(self._org[users].astype(np.uint64) ^ mixed, known)
+        owned |= np.isin(self._name[users] ^ mixed, known)
         result = np.zeros(len(asked), bool)
-        result[which] = own[place]
+        for piece in which[np.unique(place[owned])].tolist():
+            own = self._systems_of(int(net[piece])).intersection(told.sets[told.code[piece]])
+            result[piece] = bool(own) and not self._kinship.of(own).providers
         return result
 
     def authorised(self, told: Origins, user: Bools) -> Bits:
@@ -295,11 +297,15 @@ class _Relatives:
 
     def without_systems(self, asked: Bools) -> Bits:
         """Return the rule that fired where no AS number of the holder is known."""
-        holders, place = np.unique(self._subject.holder[asked], return_inverse=True)
-        none = np.array([not self._systems_of(net) for net in holders.tolist()], bool)
-        result = np.zeros(len(asked), bool)
-        result[asked] = none[place]
-        return fired("holder-without-as", result)
+        holders = _distinct(self._subject.holder)
+        none = np.zeros(len(self._subject.row) + 1, bool)
+        none[holders] = [not self._systems_of(net) for net in holders.tolist()]
+        return fired("holder-without-as", asked & none[self._subject.holder])
+
+
+def _distinct(nets: NDArray[np.int32]) -> Ints:
+    """Return the nets that occur, ascending; those below 0 are none."""
+    return np.flatnonzero(np.bincount(nets[nets >= 0]))
 
 
 def _alike(subject: Subject, bounds: Sequence[Bounds]) -> Bools:

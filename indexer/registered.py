@@ -7,7 +7,6 @@ lessees leave in objects, as the published work on leases lists them. A sign is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,13 +19,13 @@ from . import roles
 from .batch import GEOFEED, LEASES
 from .contacts import Contacts
 from .identity import Identity, Known, of_codes
+from .intern import Dictionary
 from .references import LOWER
 from .rows import Rows
 from .scan import Ints
 
 Bits = NDArray[np.uint32]
 Numbers = NDArray[np.uint8]
-Firsts = tuple[Numbers, Numbers]  # the first of some, and the second
 BIT: Final = {name: np.uint32(1 << k) for k, name in enumerate(LEASE_RULES)}
 _LATER: Final = 2 * 365 * 86400  # seconds between a holder's block and a net made much later
 _BELOW: Final = np.uint32(RESULT_BITS)
@@ -109,19 +108,15 @@ def _facilitators(subject: Subject, top: Numbers) -> list[tuple[str, Numbers]]:
             found = np.where((found == 0) & (each != top), each, found)
         return found
 
-    def by_maintainers(name: str, nets: Ints, listed: Callable[[bytes], list[bytes]]) -> Firsts:
-        codes, words = rows.code(name)[row[nets]], rows.words[name]
-        first = of_codes(words, codes, lambda text: known.of_maintainers(listed(text), 0))
-        second = of_codes(words, codes, lambda text: known.of_maintainers(listed(text), 1))
-        return first[codes], second[codes]
-
-    mine = by_maintainers("mnt_by", np.arange(len(row)), lambda text: text.split(b"\n"))
+    mine = _listed(rows.words["mnt_by"], b"", known)
     under = np.flatnonzero((subject.holder >= 0) & (subject.holder != net) & _users(subject))
-    theirs = by_maintainers("contact", subject.holder[under].astype(np.int64), _lower)
+    theirs = _listed(rows.words["contact"], LOWER + b":", known)
+    listed = rows.code("mnt_by")[row][net]
+    below = rows.code("contact")[row[subject.holder[under]]]
     lower = [np.zeros(len(net), np.uint8) for _ in theirs]
     for each, numbers in zip(lower, theirs, strict=True):
-        each[under] = numbers
-    by_maintainer = _passed_down(subject, other(*(numbers[net] for numbers in mine)))
+        each[under] = numbers[below]
+    by_maintainer = _passed_down(subject, other(*(numbers[listed] for numbers in mine)))
     by_org = of_codes(rows.words["org"], orgs, known.of_organisation)[orgs][net]
     result = (subject.contacts.tables["net.contact"] & _BELOW).astype(np.int64)
     identity = subject.identity
@@ -133,9 +128,19 @@ def _facilitators(subject: Subject, top: Numbers) -> list[tuple[str, Numbers]]:
     ]
 
 
-def _lower(text: bytes) -> list[bytes]:
-    """Return whom a holder lets register nets below its block."""
-    return [line[2:] for line in text.split(b"\n") if line[:1] == LOWER]
+def _listed(words: Dictionary, mark: bytes, known: Known) -> tuple[Numbers, Numbers]:
+    """Return for each list the first facilitator whose maintainer is in it, and the second.
+
+    ``mark`` is what the items begin with that are maintainers (of a holder's block: mnt-lower, whom
+    it lets register nets below).
+    """
+    first, second = np.zeros(len(words), np.uint8), np.zeros(len(words), np.uint8)
+    wanted = frozenset(mark.decode() + name for name in known.maintainers)
+    for code in np.flatnonzero(roles.codes_with(words, wanted)).tolist() if wanted else ():
+        items = words[code].decode("utf-8", "replace").split("\n")
+        found = [known.maintainers.get(item.removeprefix(mark.decode()), 0) for item in items]
+        first[code], second[code] = [*dict.fromkeys(filter(None, found)), 0, 0][:2]
+    return first, second
 
 
 def _passed_down(subject: Subject, numbers: Numbers) -> Numbers:
