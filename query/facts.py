@@ -81,12 +81,25 @@ class Case:
                 _inside(self.tables, family, *bounds) if self.judged.how == "inside"
                 else ([Span(family, *bounds, "range")], 0)
             )  # fmt: skip
-            found = [route for span in spans[0] if (route := route_of(self.tables, span))]
+            found = [
+                route
+                for span in spans[0]
+                if self.judged.how != "inside" or self._holds(span)
+                if (route := route_of(self.tables, span))
+            ]
             prefixes = [route.prefix for route in found]
             more = len(prefixes[_NAMED:]) + spans[1]
             origins = sorted({asn for route in found for asn in route.origins})
             self._routes = Some(tuple(prefixes[:_NAMED]), more), tuple(origins)
         return self._routes
+
+    def _holds(self, span: Span) -> bool:
+        """Say whether the net is the smallest one around a route inside of it."""
+        for net in self.answer.around(span):
+            first, last = net.bounds
+            if first <= span.first and span.last <= last:
+                return net.id == self.net.id
+        return False
 
     def systems(self, numbers: Iterable[int]) -> Some:
         """Return AS numbers with their names."""
@@ -183,6 +196,12 @@ def _announced(case: Case) -> Seen:
     how = case.judged.how if prefixes.items else ""
     facts: Facts = {"how": how, "prefixes": prefixes, "origins": case.systems(origins)}
     return "", facts, next(iter(prefixes.items), None)
+
+
+def _silent(case: Case) -> Seen:
+    """Tell a net of which smaller nets inside are announced from one that is dark."""
+    spans, more = _inside(case.tables, case.net.family, *case.net.bounds)
+    return "around" if spans or more else "", {}, None
 
 
 def _same_party(case: Case) -> Seen:
@@ -320,7 +339,7 @@ def _of_user(case: Case) -> Seen:
 
 _SEEN: Final[dict[str, Callable[[Case], Seen]]] = {
     **dict.fromkeys(("origin-unrelated", "origin-related", "block-announced"), _announced),
-    "same-party": _same_party, "facilitator-maintainer": _maintainer,
+    "not-announced": _silent, "same-party": _same_party, "facilitator-maintainer": _maintainer,
     "facilitator-organisation": _organisation, "facilitator-contact": _of_desk,
     "lease-remark": _remark, "facilitator-name": _name, "facilitator-origin": _origin,
     "user-is-facilitator": _is_facilitator, "own-contact": _own_contact, "own-geofeed": _geofeed,

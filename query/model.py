@@ -282,6 +282,11 @@ class Answer:
         """Return the tables of the index, for those who explain."""
         return self._tables
 
+    def around(self, span: Span) -> list[Net]:
+        """Return the nets that contain the first address of a range, the last one first."""
+        piece = self._index._piece(span.family, span.first)
+        return chain_of(self._tables, piece)
+
     def objects(self, key: str, kind: str, registry: str | None = None) -> list[Object]:
         """Return objects of the index by key, for those who explain."""
         return self._index.objects(key, kind, registry)

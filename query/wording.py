@@ -30,6 +30,7 @@ _CLAUSES: Final = {
         "block-announced": "it is announced only within {prefixes}, which holds all of the "
         "holder's block, by {origins}",
         "not-announced": "no route contains it, and none lies inside it",
+        "not-announced/around": "no route contains it, and those inside it are of smaller nets",
         "no-routes": "the index was built without routes",
         "no-holder": "no net around it names a holder",
         "same-party": "it is registered for the holder",
@@ -70,6 +71,7 @@ _CLAUSES: Final = {
         "block-announced": "保有者のブロック全体を含む {prefixes} としてのみ、{origins} から"
         "広告されています",
         "not-announced": "これを含む経路も内側の経路も広告されていません",
+        "not-announced/around": "これを含む経路はなく、内側の経路はより小さな登録のものです",
         "no-routes": "経路情報なしで作られたインデックスです",
         "no-holder": "これを含む登録に保有者が見当たりません",
         "same-party": "登録上の名義が保有者と同じです",
@@ -121,7 +123,7 @@ _LACKS: Final = {
         "origin-related": "needs an origin that is an AS of the holder, a sibling or customer of "
         "one, or of the origins of its block",
         "block-announced": "needs that only a route of the holder's whole block contains it",
-        "not-announced": "needs that no route contains it or lies inside it",
+        "not-announced": "needs that no route contains it, and that none inside it is its own",
         "no-routes": "needs an index that was built without routes",
         "no-holder": "needs a chain in which no net names a holder",
         "same-party": "needs the holder's organisation or name on the net",

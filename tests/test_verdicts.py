@@ -564,3 +564,25 @@ def test_a_scalar_look_up_of_a_verdict_loads_no_numpy_and_names_only_for_facilit
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n[]\n"
+
+
+def test_routes_of_smaller_nets_are_not_those_of_the_net_around(tmp_path: Path) -> None:
+    nets = [
+        ("10.8.0.0 - 10.8.255.255", "TOP", "descr:Top Holder|status:ALLOCATED PA|mnt-by:A-MNT"),
+        ("10.8.16.0 - 10.8.31.255", "USER", "descr:Big User|status:SUB-ALLOCATED PA|mnt-by:A-MNT"),
+        ("10.8.16.0 - 10.8.16.255", "SMALL", "descr:Small User|status:ASSIGNED PA|mnt-by:A-MNT"),
+        ("10.8.32.0 - 10.8.47.255", "DARK", "descr:Dark User|status:SUB-ALLOCATED PA|mnt-by:A-MNT"),
+        ("10.8.32.0 - 10.8.32.255", "LIT", "descr:Lit User|status:ASSIGNED PA|mnt-by:A-MNT"),
+    ]
+    (tmp_path / "ripe.db").write_text(text_of(nets, "inetnum"))
+    routes = "prefix,origin\n10.8.16.0/24,64501\n10.8.17.0/24,64502\n10.8.32.0/24,64501\n"
+    (tmp_path / "routes.csv").write_text(routes)
+    target = str(tmp_path / "x.rirdex")
+    build([str(tmp_path / "ripe.db")], target, routes=[str(tmp_path / "routes.csv")])
+    with open_index(target) as index:
+        around, small, dark = (index.lookup(f"10.8.{k}.9").lease for k in (30, 16, 40))
+        assert (around.verdict, small.verdict, dark.verdict) == ("likely-leased",) * 2 + ("unused",)
+        details = [item["detail"] for lease in (around, small, dark) for item in lease.evidence]
+    assert details[0].startswith("within it 10.8.17.0/24 is announced by AS64502,")
+    assert any(text.startswith("10.8.16.0/24 is announced by AS64501,") for text in details)
+    assert "no route contains it, and those inside it are of smaller nets" in details
