@@ -70,7 +70,13 @@ def assemble(
     rs = roles.rs_maintained(facts, rows.words)
     identity = names.result()
     parties = roles.Parties(
-        facts.org, identity.name, identity.country, facts.mnt_by, rs, rows.words["mnt_by"]
+        facts.org,
+        identity.name,
+        identity.country,
+        facts.mnt_by,
+        rs,
+        held[facts.org],
+        rows.words["mnt_by"],
     )
     del facts
     written = pool.submit(_put_columns, rows, net_rows, objects, org_object, put)

@@ -115,6 +115,7 @@ def build(
                     "special": load_special() if special is None else special,
                     "warnings": warnings, "rules_off": sorted(evidence.without),
                     "facilitators": Known(evidence.fingerprints).entries(),
+                    "fingerprints": [one.to_json() for one in evidence.fingerprints.parties],
                 }
             )  # fmt: skip
         writer.seal(path, _build_id(reports, snapshot, strict, evidence), meta)

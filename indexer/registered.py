@@ -124,7 +124,10 @@ def _facilitators(subject: Subject, top: Numbers) -> list[tuple[str, Numbers]]:
         ("facilitator-maintainer", other(by_maintainer, *lower)),
         ("facilitator-organisation", _passed_down(subject, other(by_org))),
         ("facilitator-contact", other(_by_results(subject)[result][net])),
-        ("facilitator-name", other(identity.called[row][net], identity.known[row][net])),
+        (
+            "facilitator-name",
+            _passed_down(subject, other(identity.called[row][net], identity.known[row][net])),
+        ),
     ]
 
 

@@ -194,7 +194,8 @@ class Parties(NamedTuple):
     """Hold what tells the parties of some nets apart; all arrays are (n,).
 
     ``org`` is a code, ``name`` and ``country`` are as in `identity.Identity`, ``mnt_by`` is a code
-    of ``lists``, ``rs`` says whether an RS maintainer is named.
+    of ``lists``, ``rs`` says whether an RS maintainer is named, ``held`` whether a source holds the
+    organisation.
     """
 
     org: NDArray[np.uint32]
@@ -202,21 +203,22 @@ class Parties(NamedTuple):
     country: NDArray[np.uint16]
     mnt_by: NDArray[np.uint32]
     rs: NDArray[np.bool_]
+    held: NDArray[np.bool_]
     lists: Dictionary
 
     def picked(self, row: Ints) -> Parties:
         """Return the parties of the nets in some rows."""
         return Parties(
             self.org[row], self.name[row], self.country[row], self.mnt_by[row], self.rs[row],
-            self.lists,
+            self.held[row], self.lists,
         )  # fmt: skip
 
     def same(self, left: Ints, right: Ints) -> NDArray[np.bool_]:
         """Say of pairs of nets whether they name one party: org handle, else normalised name.
 
         Organisations of two handles are one party where their names are and the registry's data
-        agree: no country speaks against it, and a maintainer is common to both nets. Where nets
-        have no maintainers (ARIN) the name decides.
+        agree: no country speaks against it, and a maintainer is common to both nets. The name
+        decides where nets have no maintainers (ARIN), and for a handle that leads nowhere.
         """
         orgs = self.org[left], self.org[right]
         by_name = self.name[left] == self.name[right]
@@ -224,6 +226,7 @@ class Parties(NamedTuple):
         same = np.where(both, orgs[0] == orgs[1], by_name)
         lands = self.country[left], self.country[right]
         apart = (lands[0] > 0) & (lands[1] > 0) & (lands[0] != lands[1])
+        same |= both & by_name & ~apart & ~(self.held[left] & self.held[right])
         open_pairs = np.flatnonzero(both & by_name & ~same & ~apart)
         lists = self.mnt_by[left[open_pairs]], self.mnt_by[right[open_pairs]]
         same[open_pairs] = [

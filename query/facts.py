@@ -11,24 +11,25 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
-from .addresses import Span
+from .addresses import Span, prefixes
 from .cells import text_at
 from .contacts import Contact, for_last
 from .records import Net
 from .routing import route_of
 from .rpsl import GEOFEED_URL, LEASE_WORD, attributes, lines_of
-from .verdicts import Judged, entry
+from .verdicts import Judged, entry, judged
 from .wording import Facts, Some
 
 if TYPE_CHECKING:
     from .fingerprints import Fingerprints, Party
     from .model import Answer
-    from .store import Tables
+    from .store import Store, Tables
 
 Seen = tuple[str, Facts, str | None]
+_KNOWN: WeakKeyDictionary[Store, Fingerprints] = WeakKeyDictionary()
 _NAMED: Final = 4  # of origins and prefixes
 _SCANNED: Final = 256  # routes inside a net
 _QUOTED: Final = 120  # letters of a remark
@@ -76,22 +77,37 @@ class Case:
     def routes(self) -> tuple[Some, tuple[int, ...]]:
         """Return the prefixes by which the net is announced, and their origins."""
         if self._routes is None:
-            family, bounds = self.net.family, self.net.bounds
-            spans = (
-                _inside(self.tables, family, *bounds) if self.judged.how == "inside"
-                else ([Span(family, *bounds, "range")], 0)
-            )  # fmt: skip
+            spans = self._spans()
             found = [
                 route
                 for span in spans[0]
                 if self.judged.how != "inside" or self._holds(span)
                 if (route := route_of(self.tables, span))
             ]
-            prefixes = [route.prefix for route in found]
-            more = len(prefixes[_NAMED:]) + spans[1]
+            named = [route.prefix for route in found]
+            more = len(named[_NAMED:]) + spans[1]
             origins = sorted({asn for route in found for asn in route.origins})
-            self._routes = Some(tuple(prefixes[:_NAMED]), more), tuple(origins)
+            self._routes = Some(tuple(named[:_NAMED]), more), tuple(origins)
         return self._routes
+
+    def _spans(self) -> tuple[list[Span], int]:
+        """Return the ranges whose routes count, and how many more there are."""
+        family, (first, last) = self.net.family, self.net.bounds
+        if self.judged.how == "inside":
+            return _inside(self.tables, family, first, last)
+        if self.judged.how == "exact":
+            parts = prefixes(family, first, last)
+            width = 32 if family == 4 else 128
+            spans = (Span(family, at, at + (1 << width - n) - 1, "prefix") for at, n in parts)
+            exact = [span for span in spans if self._announced(span)]
+            if exact:
+                return exact, 0
+        return [Span(family, first, last, "range")], 0
+
+    def _announced(self, span: Span) -> bool:
+        """Say whether there is a route of just a prefix."""
+        route = route_of(self.tables, span)
+        return route is not None and route.span == (span.first, span.last)
 
     def _holds(self, span: Span) -> bool:
         """Say whether the net is the smallest one around a route inside of it."""
@@ -109,10 +125,8 @@ class Case:
 
     @property
     def known(self) -> Fingerprints:
-        """Return whom facilitators are told by."""
-        from .desk import desk_folder
-
-        return _known(desk_folder(self.answer.desk_folder))
+        """Return whom facilitators are told by: what the build knew."""
+        return known_to(self.tables)
 
     def party(self, listed: Party | None = None) -> dict[str, str]:
         """Return name and kind of a known party, by default of the one that the build found."""
@@ -124,11 +138,26 @@ class Case:
         return {"party": found["name"], "kind": found["kind"]}
 
 
-@lru_cache(maxsize=4)
-def _known(folder: str) -> Fingerprints:
-    from .fingerprints import load_fingerprints
+def known_to(tables: Tables) -> Fingerprints:
+    """Return the parties that the build of an index knew."""
+    found = _KNOWN.get(tables.store)
+    if found is None:
+        from .fingerprints import from_json
 
-    return load_fingerprints(folder)
+        found = _KNOWN[tables.store] = from_json(tables.store.meta["fingerprints"])
+    return found
+
+
+def announced_by(answer: Answer) -> tuple[str | None, tuple[int, ...]]:
+    """Return the prefix by which the last net is announced, None for several, and the origins.
+
+    They are what the verdict went by. Where it went by none: the route around the net.
+    """
+    found = judged(answer.tables, answer.chain[-1]._piece)
+    if found.how not in ("exact", "inside"):
+        return answer.route, answer.origins
+    prefixes, origins = Case(answer, found).routes
+    return prefixes.items[0] if len(prefixes.items) == 1 else None, origins
 
 
 def system_text(answer: Answer, asn: int) -> str:
@@ -254,13 +283,16 @@ def _remark(case: Case) -> Seen:
 
 
 def _name(case: Case) -> Seen:
-    name = case.net.netname or ""
-    listed = case.known.match_netname(name)
-    if not (listed and listed.facilitates):
-        called = case.net.party.name or name
-        listed = case.known.match_descr(called)
-        name = called if listed else name
-    return "", {"name": name, **case.party(listed)}, case.net.key
+    """Find a facilitator's name on the nets below the holder's."""
+    for net in case.below:
+        form = "" if net == case.net else "above"
+        netname, name = net.netname or "", net.party.name or ""
+        for text, listed in (
+            (netname, case.known.match_netname(netname)), (name, case.known.match_descr(name)),
+        ):  # fmt: skip
+            if listed and listed.facilitates:
+                return form, {"name": text, **case.party(listed)}, net.key
+    return "", {"name": case.net.netname or "", **case.party()}, case.net.key
 
 
 def _origin(case: Case) -> Seen:

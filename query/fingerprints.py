@@ -75,6 +75,11 @@ class Party(NamedTuple):
     abuse: str | None = None
     form: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what the entry says, as JSON has it."""
+        told = {key: value for key, value in self._asdict().items() if value}
+        return told | {"date": self.date.isoformat()}
+
     @property
     def facilitates(self) -> bool:
         """Say whether the party is registered as one that stands between holders and users."""
@@ -154,7 +159,22 @@ def load_fingerprints(folder: str | None = None) -> Fingerprints:
     ``folder`` is the desk's, see `desk.desk_folder`; there the file may be missing.
     """
     own, packaged = desk_folder(folder), os.path.dirname(__file__)
-    parties = (*_parties(*text_of(own, FILE)), *_parties(*text_of(packaged, FILE)))
+    return known_by((*_parties(*text_of(own, FILE)), *_parties(*text_of(packaged, FILE))))
+
+
+def from_json(entries: Iterable[Mapping[str, Any]]) -> Fingerprints:
+    """Return the parties that a build knew, out of the metadata of an index (`Party.to_json`)."""
+    parties = []
+    for entry in entries:
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+        }
+        parties.append(Party(**fields | {"date": date.fromisoformat(entry["date"])}))
+    return known_by(tuple(parties))
+
+
+def known_by(parties: tuple[Party, ...]) -> Fingerprints:
+    """Return parties by all that tells them."""
     return Fingerprints(
         parties=parties,
         by_maintainer=_by(parties, lambda party: map(str.upper, party.maintainers)),

@@ -20,11 +20,11 @@ from .addresses import Network, Span, format_address, format_range, shown
 from .audited import Bools, Ints, cells
 from .contacts import for_last
 from .errors import Error
+from .facts import announced_by
 from .finding import ranged
 from .model import Answer
-from .parties import called, facilitated, halves, holders, named, split, texts_of, upto, with_user
+from .parties import facilitated, halves, holders, named, split, texts_of, upto, with_user
 from .records import Net
-from .routing import route_of
 from .verdicts import LEASED
 
 if TYPE_CHECKING:
@@ -218,10 +218,9 @@ def _row(index: Index, net: Net, verdict: str, confidence: str, rules: tuple[str
     # As `Answer.lessor` and `Answer.lessee`, which would read the verdict again.
     leased = verdict in LEASED
     user = tables.piece_role[net.id] & layout.IS_USER and "user-is-facilitator" not in rules
-    lessor, lessor_handle = called(holder) if leased and holder else (None, None)
-    lessee, lessee_handle = called(net) if leased and user else (None, None)
-    span = Span(net.family, *bounds, "range")
-    route = route_of(tables, span) if len(tables.origin_asn) else None
+    lessor, lessor_handle = holder.called if leased and holder else (None, None)
+    lessee, lessee_handle = net.called if leased and user else (None, None)
+    route, origins = announced_by(answer)
     mailboxes = filter(None, (item.mailbox for item in for_last(tables, answer.chain)))
     first, last = (format_address(net.family, end) for end in bounds)
     return Row(
@@ -230,6 +229,6 @@ def _row(index: Index, net: Net, verdict: str, confidence: str, rules: tuple[str
         holder_country=holder.country if holder else (), lessor=lessor,
         lessor_handle=lessor_handle, lessee=lessee, lessee_handle=lessee_handle,
         facilitator=(facilitator.name or facilitator.handle) if facilitator else None,
-        verdict=verdict, confidence=confidence, rules=rules, route=route.prefix if route else None,
-        origins=route.origins if route else (), abuse=tuple(dict.fromkeys(mailboxes)),
+        verdict=verdict, confidence=confidence, rules=rules, route=route,
+        origins=origins, abuse=tuple(dict.fromkeys(mailboxes)),
     )  # fmt: skip

@@ -234,11 +234,6 @@ class Answer:
         return self._index.desk
 
     @property
-    def desk_folder(self) -> str | None:
-        """Return the folder of the user's own files, None for the default one."""
-        return self._index._desk
-
-    @property
     def memory(self) -> Memory:
         """Return what `ladder` keeps for the answers of an index."""
         return self._index.memory

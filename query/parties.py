@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import layout
 from .audited import Bools, Ints, Wanted, cells, first_up
 from .cells import text_at
-from .fingerprints import load_fingerprints
+from .facts import known_to
 from .names import folded, normal, normal_many
 from .records import Net
 from .verdicts import SUB_STATUSES
@@ -229,7 +229,7 @@ def _listed_as(index: Index, nets: Ints, known: Ints, handle: str) -> Bools:
     theirs = index.nets(org=handle)
     if not len(told) or not theirs:
         return found
-    parties = load_fingerprints(index._desk).by_organisation
+    parties = known_to(tables).by_organisation
     numbers = {party["name"]: k for k, party in enumerate(index.meta["facilitators"], 1)}
     org, party = cells(tables, "net_org"), np.zeros(len(tables.view("org_object")), np.int64)
     for name, listed in parties.items():
@@ -277,13 +277,6 @@ def in_between(tables: Tables, nets: Ints) -> Ints:
     return result
 
 
-def called(net: Net) -> tuple[str | None, str | None]:
-    """Return name and handle of a net's party, as `Net.party` has them, without the net's key."""
-    org, tables = net.org, net._tables
-    name = (org.name if org else None) or text_at(tables, "descr", tables.net_descr[net.id])
-    return name or net.netname, org.handle if org else None
-
-
 def labels_of(tables: Tables, nets: Ints) -> tuple[Ints, list[str | None]]:
     """Return a code for the party of each net (-1: none) and what the codes stand for."""
     distinct, place = np.unique(nets, return_inverse=True)
@@ -293,7 +286,7 @@ def labels_of(tables: Tables, nets: Ints) -> tuple[Ints, list[str | None]]:
     for k, number in enumerate(distinct.tolist()):
         if number < 0:
             continue
-        name, handle = called(Net(tables, number, number))
+        name, handle = Net(tables, number, number).called
         identity = f"#{handle}" if handle else normal(name or "")
         codes[k] = identities.setdefault(identity, len(labels))
         if codes[k] == len(labels):

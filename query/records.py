@@ -15,7 +15,7 @@ from . import layout
 from .addresses import address_object, format_prefixes, format_range
 from .cells import Json, date_of, day_text, dump_of, list_at, origin_of, text_at
 from .raw import raw_text
-from .rpsl import attributes, text_of
+from .rpsl import attributes, is_name, text_of
 
 if TYPE_CHECKING:
     from .contacts import Contact
@@ -231,16 +231,18 @@ class Net:
 
     @property
     def party(self) -> Party:
-        """Return who the net names, and the handle.
+        """Return who the net names: by org-name, else first descr or owner, else netname."""
+        return Party(*self.called, self.key)
 
-        The name is the organisation's, else the first descr, else LACNIC's owner, else the netname.
-        """
-        org = self.org
+    @property
+    def called(self) -> tuple[str | None, str | None]:
+        """Return name and handle of the net's party."""
+        org, tables = self.org, self._tables
+        handle = org.handle if org else None
         if org is not None and org.name:
-            return Party(org.name, org.handle, self.key)
-        tables = self._tables
-        name = text_at(tables, "descr", tables.net_descr[self._id]) or self.netname
-        return Party(name, org.handle if org else None, self.key)
+            return org.name, handle
+        name = text_at(tables, "descr", tables.net_descr[self._id])
+        return (name if name and is_name(name) else self.netname), handle
 
     def to_dict(self, explain: bool = False) -> Json:
         """Return the net as in the JSON of an answer; ``explain`` adds `dump`."""
@@ -253,9 +255,7 @@ class Net:
             "created": day_text(self.created), "modified": day_text(self.modified),
             "source": self.source,
         }  # fmt: skip
-        if explain:
-            found["dump"] = self.dump
-        return found
+        return found | {"dump": self.dump} if explain else found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Net) and (self._id, self._tables.store.seal) == (

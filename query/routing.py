@@ -20,6 +20,7 @@ class Route(NamedTuple):
 
     prefix: str
     origins: tuple[int, ...]
+    span: tuple[int, int]
 
 
 def route_of(tables: Tables, span: Span) -> Route | None:
@@ -34,7 +35,8 @@ def route_of(tables: Tables, span: Span) -> Route | None:
         first = tables.route6_hi[place] << 64 | tables.route6_lo[place]
         length, code = tables.route6_length[place], tables.route6_origins[place]
     asn = tables.origin_asn[tables.origin_at[code] : tables.origin_at[code + 1]]
-    return Route(f"{address_object(span.family, first)}/{length}", tuple(asn))
+    last = first | (1 << (32 if span.family == 4 else 128) - length) - 1
+    return Route(f"{address_object(span.family, first)}/{length}", tuple(asn), (first, last))
 
 
 def place_of(tables: Tables, family: int, first: int, last: int) -> int:

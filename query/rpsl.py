@@ -14,6 +14,11 @@ LEASE_WORD: Final = (
 GEOFEED_URL: Final = r"\bgeofeed:?\s+(https?://\S+)"
 
 
+def is_name(text: str) -> bool:
+    """Say whether a text can be somebody's name: it has a letter or digit and is no certificate."""
+    return not text.startswith("-----BEGIN ") and any(map(str.isalnum, text))
+
+
 def decode(value: bytes) -> str:
     """Decode one value or line: strict UTF-8, else latin-1."""
     try:

@@ -298,11 +298,8 @@ def facilitator_rules(world: World, chain: list[Net], holder: Net) -> set[str]:
     for item in items:
         if user and is_facilitator(world, net, item):
             fired.add("user-is-facilitator")
-    # A netname speaks before a name.
-    every = facilitators(world)
-    named = [item for item in every if names(net.netname, item)]
-    named = named or [item for item in every if is_facilitator(world, net, item)]
-    if any(item in items for item in named):
+    if any(names(each.netname, item) or is_facilitator(world, each, item)
+           for item in items for each in below):  # fmt: skip
         fired.add("facilitator-name")
     return fired
 

@@ -22,6 +22,7 @@ import pytest
 
 from rirdex.indexer.build import build
 from rirdex.query import Index, layout, open_index
+from rirdex.query.leases import answer_of
 from rirdex.query.names import normal
 from rirdex.query.verdicts import judged as judged_piece
 
@@ -356,3 +357,27 @@ def test_only_related_origins_deny_a_lease(rows: list[Row], worlds: dict[str, Wo
         denied += told.verdict not in LEASED
         by_name += named and not own
     print(f"not leased: {denied} rows, {by_name} of them by the holder's name alone")
+
+
+def test_the_evidence_names_the_route_that_decided(tmp_path: Path) -> None:
+    sources = [str(DATA / name) for name in lease_method.FILES.values()]
+    target = str(tmp_path / "leases.rirdex")
+    build(sources, target, routes=[str(DATA / "routes.pfx2as.gz")])
+    wrong, asked = [], 0
+    with open_index(target) as index:
+        for number in range(0, len(index), 5):
+            net = index.net(number)
+            answer = answer_of(index, net)
+            told = {item["rule"]: item for item in answer.lease.evidence}
+            item = told.get("origin-unrelated")
+            if item is None or net.family == 6:
+                continue
+            asked += 1
+            how = judged_piece(index._tables, number).how
+            route = ipaddress.ip_network(item["object"] or "::/0")
+            first, last = net.bounds
+            inside = first <= int(route[0]) and int(route[-1]) <= last
+            if "by AS" not in item["detail"] or inside != (how != "covering"):
+                wrong.append((answer.query, how, item))
+    assert asked > 4000
+    assert not wrong, f"{len(wrong)} of {asked}: {wrong[:5]}"

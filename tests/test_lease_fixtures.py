@@ -171,7 +171,8 @@ LEASED: Final = {
     ),
     "254.4.8.9": Case(
         "ARIN: a known broker's OrgID in between", "leased, high", "holder facilitator lessee",
-        "origin-unrelated facilitator-organisation facilitator-contact created-later",
+        "origin-unrelated facilitator-organisation facilitator-contact facilitator-name "
+        "created-later",
         lessor=CORMORANT, lessee="Driftwood Game Servers", facilitator="Heron Address Brokers",
     ),
     "254.4.11.9": Case(

@@ -30,6 +30,7 @@ from rirdex.query.cells import Json
 from rirdex.query.cli import run
 from rirdex.query.contacts import for_last
 from rirdex.query.errors import AddressError, StoreError
+from rirdex.query.facts import announced_by
 from rirdex.query.layout import CONFIDENCES, VERDICTS
 from rirdex.query.lease_counts import summary
 from rirdex.query.leases import LeasesError, Row, answer_of, rows, select
@@ -213,7 +214,7 @@ class Case:
             self.net.status, self.net.registry, self.net.country, holder.country if holder else (),
             lessor and lessor.name, lessor and lessor.handle, lessee and lessee.name,
             lessee and lessee.handle, facilitator and facilitator.name, self.lease["verdict"],
-            self.lease["confidence"], tuple(self.rules), self.answer.route, self.answer.origins,
+            self.lease["confidence"], tuple(self.rules), *announced_by(self.answer),
             tuple(dict.fromkeys(filter(None, self.mails))),
         )  # fmt: skip
 
@@ -589,9 +590,13 @@ def test_options_are_those_of_the_library(small: Index, capsys: Capture) -> None
 def test_no_match_gives_1_and_says_so(index: Index, small: Index, capsys: Capture) -> None:
     for options in ([], ["--summary"], ["-f", "csv"], ["-f", "jsonl"]):
         assert run(["leases", "-i", small.path, "--lessor", "nobody", *options]) == 1
-        assert capsys.readouterr().err == "rirdex: no net matches\n"
+        assert capsys.readouterr().err == "rirdex: no net matches: names compare whole\n"
+    assert run(["leases", "-i", small.path, "--country", "QQ"]) == 1
+    assert capsys.readouterr().err == "rirdex: no net matches\n"
     assert run(["leases", "-i", index.path, "--lessor", "nobody"]) == 1
-    assert "--routes" in capsys.readouterr().err
+    assert ": names compare whole; the index has no routes, " in capsys.readouterr().err
+    assert run(["leases", "-i", index.path, "--country", "QQ"]) == 1
+    assert ": the index has no routes, " in capsys.readouterr().err
 
 
 def test_wrong_options_are_usage_errors(small: Index, tmp_path: Path, capsys: Capture) -> None:
@@ -659,7 +664,24 @@ def test_a_summary_is_the_same_in_every_format(small: Index, capsys: Capture) ->
     text = output(capsys, small, "--summary", "--top", "3")
     assert text.startswith(f"{found.total.nets:,} nets, ")
     for groups in found.sections.values():
-        assert all((group.key or "(none)") in text for group in groups)
+        assert all((group.key or "(none)")[:25] in text for group in groups)
+
+
+def test_names_in_the_text_of_a_summary_are_cut_as_in_the_list(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    name = "A Holder with a Name that is Long GmbH"
+    text = an("inetnum", "10.0.0.0 - 10.0.255.255", "netname: H", f"descr: {name}",
+              "status: ALLOCATED PA", "mnt-by: RIPE-NCC-HM-MNT")  # fmt: skip
+    user = an("inetnum", "10.0.0.0 - 10.0.0.255", "netname: U", "descr: User", "country: DE",
+              "remarks: for lease", "status: ASSIGNED PA", "mnt-by: U-MNT")  # fmt: skip
+    (tmp_path / "ripe.db").write_text(f"{text}\n{user}")
+    build([str(tmp_path / "ripe.db")], str(tmp_path / "index"), processes=0)
+    with open_index(tmp_path / "index") as index:
+        text = output(capsys, index, "--summary")
+        assert f"\n{name[:25]}…  " in text
+        assert name not in text
+        assert name in output(capsys, index, "--summary", "-f", "csv")
 
 
 def test_a_reader_that_goes_ends_it_quietly(

@@ -63,7 +63,9 @@ def test_the_longest_route_around_a_range_is_found(path: Path, asked: tuple[int,
     last = min(first + size, top)
     with open_index(path) as index:
         found = route_of(index._tables, Span(family, first, last, "range"))
-    assert (tuple(found) if found else None) == naive(family, first, last)
+    assert ((found.prefix, found.origins) if found else None) == naive(family, first, last)
+    if found:
+        assert found.span[0] <= first <= last <= found.span[1]
 
 
 def test_answers_have_route_and_origins_and_the_contact_of_the_origin(path: Path) -> None:
