@@ -10,13 +10,13 @@ demo: .venv/installed
 	@mkdir -p build
 	$(BIN)/rirdex build fixtures/now -o $(DEMO) --quiet
 	@echo
-	@echo "A leased address: from the holder (lessor) down to the user (lessee)"
+	@echo "From the holder down to the user, from registrations alone"
 	$(BIN)/rirdex lookup --index $(DEMO) 10.33.77.5 240.10.33.7
 	$(BIN)/rirdex build fixtures/leases --quiet -o $(LEASES) --routes fixtures/leases/pfx2as \
 	  --vrps fixtures/leases/vrps.json --relationships fixtures/leases/as-rel \
 	  --as-orgs fixtures/leases/as-org2info.txt --desk fixtures/leases/desk
 	@echo
-	@echo "The same with routes, ROAs and AS files: who leases it to whom, and why we think so"
+	@echo "With routes, ROAs and AS files: who appears to lease it to whom, and why"
 	$(BIN)/rirdex lookup --index $(LEASES) 252.16.1.9
 	$(BIN)/rirdex lookup --index $(LEASES) --lang ja 252.16.1.9
 	$(BIN)/rirdex leases --index $(LEASES) --lessor ORG-SSN1-TEST --confidence high

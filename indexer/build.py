@@ -87,6 +87,11 @@ def build(
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))
         reports = [Report(source.name, source.place, source.size) for source in found]
+        for place in (*routes, *vrps, *relationships, *as_orgs):
+            if os.path.realpath(place) in own:
+                raise DumpError(
+                    place, "is where the index is to be written: choose another place with -o"
+                )
         evidence = read_evidence(routes, vrps, relationships, as_orgs, without, desk)
         beside = of_evidence(evidence.files)
         with writer.IndexFile(path) as file:

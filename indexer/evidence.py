@@ -22,7 +22,7 @@ from rirdex.query.fingerprints import Fingerprints, load_fingerprints
 from . import routes as routing
 from .as_orgs import Organisations, read_organisations
 from .as_relations import Relations, read_relations
-from .evidence_files import EvidenceFile
+from .evidence_files import AS_LIMIT, EvidenceFile
 from .identity import Identity
 from .intern import narrowed
 from .references import SPONSOR
@@ -78,16 +78,16 @@ def read_evidence(
 
 def as_names(evidence: Evidence) -> dict[str, NDArray[Any]]:
     """Return what the AS numbers seen in routes are called, as tables of an index."""
-    names: list[tuple[int, str]] = []
+    names: list[tuple[int, bytes]] = []
     if evidence.organisations is not None and evidence.routes is not None:
         seen = sorted({asn for members in evidence.routes.sets for asn in members})
         named = ((asn, evidence.organisations.name(asn)) for asn in seen)
-        names = [(asn, name) for asn, name in named if name]
-    texts = [b"", *sorted({name.encode() for _, name in names})]
+        names = [(asn, name.encode("utf-8", "replace")) for asn, name in named if name]
+    texts = [b"", *sorted({name for _, name in names})]
     code = {text: k for k, text in enumerate(texts)}
     return {
         "as.number": np.array([asn for asn, _ in names], np.uint32),
-        "as.name": narrowed(np.array([code[name.encode()] for _, name in names]), len(texts)),
+        "as.name": narrowed(np.array([code[name] for _, name in names]), len(texts)),
         "text.asname": np.frombuffer(b"".join(texts), np.uint8),
         "text.asname.at": np.cumsum([0, *map(len, texts)]).astype(np.uint32),
     }
@@ -226,8 +226,8 @@ class Systems:
         items = rows.words["contact"].texts(rows.code("contact")[which])
         orgs, names = rows.code("org")[which].tolist(), identity.name[which].tolist()
         for row, key, text, org, name in zip(which.tolist(), keys, items, orgs, names, strict=True):
-            first, last = ranges.get(row) or (int(key[2:]) if key[2:].isdigit() else -1,) * 2
-            if not 0 <= first <= last < first + _LARGEST:
+            first, last = ranges.get(row) or (_number(key[2:]),) * 2
+            if not 0 < first <= last < first + _LARGEST:
                 continue
             owners = [(org, name)]
             for line in text.split(b"\n"):
@@ -254,6 +254,12 @@ class Systems:
         ]
         table = np.array(pairs, np.uint64).reshape(-1, 2)
         return table[:, 0], table[:, 1]
+
+
+def _number(digits: bytes) -> int:
+    """Return an AS number, 0 for what is none."""
+    number = int(digits) if digits.isdigit() and len(digits) <= 10 else 0
+    return number if number < AS_LIMIT else 0
 
 
 class Kin(NamedTuple):

@@ -111,7 +111,12 @@ def read_texts(paths: Sequence[str]) -> list[Text]:
 
     Raises `DumpError` for what cannot be read, is damaged, cut off, or larger than 1 GiB.
     """
-    texts = [_text(source) for path in paths for source in sources.members(path)]
+    texts = []
+    for path in paths:
+        members = sources.members(path)
+        if not members:
+            raise DumpError(path, "is an archive that holds no file")
+        texts += [_text(source) for source in members]
     return sorted(texts, key=lambda text: (text.source.name, text.sha256))
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rirdex.query.errors import Error
 from rirdex.query.fingerprints import Fingerprints, Party
 from rirdex.query.names import normal_many
 from rirdex.query.rpsl import is_name
@@ -32,9 +33,9 @@ Finder = Callable[[bytes], int]
 class Identity(NamedTuple):
     """Hold what tells parties apart, for every row.
 
-    ``name`` is a hash of the name, ``country`` a number, 0 = none; ``known`` is the facilitator
-    (`Known.number`) that the party is by its name or organisation, ``called`` the one that the
-    netname speaks of, 0 = none.
+    ``name`` is a hash of the name, ``country`` a number, ``known`` the facilitator (`Known.number`)
+    that the party is by its name or organisation, ``called`` the one that the netname speaks of;
+    0 = none.
     """
 
     name: NDArray[np.uint64]
@@ -52,7 +53,12 @@ class Known:
     def __init__(self, prints: Fingerprints) -> None:
         self.prints = prints
         found = dict.fromkeys(party.name for party in prints.parties if party.facilitates)
-        self._numbers = {name: number + 1 for number, name in enumerate([*found][:_MOST])}
+        if len(found) > _MOST:
+            raise Error(
+                f"the lists of facilitators have {len(found)} platforms and brokers, and an index "
+                f"{_MOST} at most: leave some out of fingerprints.toml"
+            )
+        self._numbers = {name: number + 1 for number, name in enumerate(found)}
 
     def number(self, party: Party | None) -> int:
         """Return the number of a facilitator, 0 for none."""
@@ -105,6 +111,7 @@ def identify(rows: Rows, objects: Ints, org_object: Ints, known: Known) -> Ident
         is_known = np.where(codes > 0, numbers[codes], is_known)
     by_org = of_codes(rows.words["org"], org, known.of_organisation)[org]
     is_known = np.where(by_org > 0, by_org, is_known)
+    name[(netname == 0) & (descr == 0) & (own == 0) & (names[org] == 0)] = 0
     country = np.array([_country(text) for text in rows.words["country"].texts()], np.uint16)
     return Identity(
         name, country[rows.code("country")], is_known.astype(np.uint8), called.astype(np.uint8),

@@ -38,13 +38,12 @@ from .evidence import (
 )
 from .intern import narrowed
 from .registered import BIT, Bits, Signs, Subject, fired, signs_of
-from .routes import Routes, less
-from .routes import covering as covering_of
-from .routes import exact as exact_of
+from .routes import Routes, covering, exact, less
 from .scan import Ints
 
 Bools = NDArray[np.bool_]
 _STRONG: Final = np.uint32(sum(int(BIT[name]) for name in layout.STRONG))
+_FACTS: Final = BIT["no-holder"] | BIT["same-party"] | BIT["holder-without-as"]
 _SIGNS: Final = tuple(BIT[name] for name in layout.SIGNS)
 _UNKNOWN, _LEASED, _LIKELY, _CUSTOMER, _OWN, _UNUSED = range(len(layout.VERDICTS))
 _LOW, _MEDIUM, _HIGH = range(len(layout.CONFIDENCES))
@@ -107,9 +106,11 @@ def judge(
     bits |= relatives.without_systems(below | (holder == net))
     silent = np.isin(subject.role & layout.ROLE_BITS, (layout.REGISTRY, layout.PLACEHOLDER))
     bits[silent] = 0
+    # What a rule says of the chain stays a fact, also when the rule is switched off.
+    facts = bits & _FACTS
     for name in evidence.without:
         bits &= ~BIT[name]
-    what = _verdicts(bits, how, below, holder == net)
+    what = _verdicts(bits | facts, how, below, holder == net)
     what[silent] = 0
     return _tables(bits, (what | how << layout.ANNOUNCED_SHIFT).astype(np.uint8), signs)
 
@@ -119,11 +120,11 @@ def origins_of(subject: Subject, routes: Routes, families: Sequence[Family]) -> 
     how = np.zeros(len(subject.net), np.uint8)
     code = np.full(len(subject.net), -1, np.int32)
     block = np.zeros(len(subject.net), bool)
-    sets, exact, base = routes.sets, [], 0
+    sets, alone, base = routes.sets, [], 0
     for family in families:
         end = base + len(family.bounds.first)
         told = announced(routes, family.bounds, sets)
-        exact.append(told.exact)
+        alone.append(told.exact)
         net = subject.net.astype(np.int64) - base
         within, sets = inside(
             routes, family.answering, family.bounds, net, subject.above, told.sets
@@ -136,7 +137,7 @@ def origins_of(subject: Subject, routes: Routes, families: Sequence[Family]) -> 
             how[pieces[free]], code[pieces[free]] = name, which[free]
         block[pieces] = near[2] & (how[pieces] == NOTHING)
         base = end
-    return Origins(how, code, block, np.concatenate(exact), sets)
+    return Origins(how, code, block, np.concatenate(alone), sets)
 
 
 def _near(
@@ -146,7 +147,7 @@ def _near(
 
     -1 = none; and whether there is a route around at all. ``holder`` is below 0 without one.
     """
-    exact, covering = told.exact[net], told.covering[net]
+    only, around = told.exact[net], told.covering[net]
     first, last = bounds
     held = np.flatnonzero(holder >= 0)
     top = holder[held]
@@ -157,15 +158,15 @@ def _near(
     low = _chosen(less(low, first[top]), first[top], low)
     high = _chosen(less(last[top], high), last[top], high)
     origins = routes.origins if first.ndim == 1 else routes.origins6
-    exact[held] = codes_at(origins, exact_of(routes, low, high))
-    covering[held] = covering_of(routes, low, high)
+    only[held] = codes_at(origins, exact(routes, low, high))
+    around[held] = covering(routes, low, high)
     own = holder == net
-    around = np.flatnonzero((covering >= 0) & (holder >= 0) & ~own)
-    closer = (covering >= 0) & (own | (holder < 0))
+    below = np.flatnonzero((around >= 0) & (holder >= 0) & ~own)
+    closer = (around >= 0) & (own | (holder < 0))
     # Of the holder's own block every route around it tells; of a net below only a closer one.
-    top = holder[around]
-    closer[around] = more_specific(routes, covering[around], Bounds(first[top], last[top]))
-    return exact, np.where(closer, codes_at(origins, covering), -1), covering >= 0
+    top = holder[below]
+    closer[below] = more_specific(routes, around[below], Bounds(first[top], last[top]))
+    return only, np.where(closer, codes_at(origins, around), -1), around >= 0
 
 
 def _chosen(which: Bools, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
@@ -254,6 +255,8 @@ class _Relatives:
         """Say of pieces whether their holder has several users with origins of their own."""
         which = np.flatnonzero(asked)
         holder = self._subject.holder[which].astype(np.int64)
+        named = self._name[self._subject.net[which]] > 0
+        which, holder = which[named], holder[named]
         name = self._name[self._subject.net[which]] ^ (holder.astype(np.uint64) * _MIX)
         count = len(self._subject.row)
         _, first = np.unique(name, return_index=True)

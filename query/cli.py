@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from . import render
+from . import layout, render
 from .auditing import audit
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, Error, StoreError
@@ -121,13 +121,18 @@ def _index_option(command: Command) -> Command:
     help="Whose AS numbers are: CAIDA's as2org, text or JSONL. Repeatable.",
 )
 @click.option(
-    "--without", multiple=True, metavar="RULE", help="Switch a rule of verdicts off. Repeatable."
+    "--without",
+    multiple=True,
+    metavar="RULE",
+    type=click.Choice(layout.LEASE_RULES),
+    help="Switch a rule of verdicts off. Repeatable.",
 )
 @click.option(
     "--desk",
     metavar="FOLDER",
     default=None,
-    help="Your own files, of which fingerprints.toml is used; default as of `contacts`.",
+    help="The folder of your own files, of which fingerprints.toml is used; default "
+    "$RIRDEX_CONFIG, else `rirdex` in the user config folder.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")  # fmt: skip
 def build(
@@ -145,7 +150,8 @@ def build(
 
     from rirdex.indexer.build import build as build_index
 
-    with tqdm(unit="B", unit_scale=True, disable=True if quiet else None, leave=False) as bar:
+    silent = True if quiet or sys.stderr is None else None
+    with tqdm(unit="B", unit_scale=True, disable=silent, leave=False) as bar:
 
         def total(size: int) -> None:
             bar.total = size
@@ -184,7 +190,12 @@ def build(
     is_flag=True,
     help="Say which byte of which dump each net is, and what each rule of the verdict saw.",
 )
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Of the text.")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    help="Language of the text; JSON stays English.",
+)
 def lookup(
     queries: tuple[str, ...], path: str | None, as_json: bool, raw: bool, everything: bool,
     more: bool, explain: bool, contact: str | None, lang: str,
@@ -266,6 +277,10 @@ def verify(path: str | None) -> int:
 
 for command in (fetch, update, contacts, csirt, audit, leases):
     cli.add_command(command)
+# In the list of commands their first sentences would be cut off.
+audit.short_help = "Measure how accurate and reachable registrations are."
+fetch.short_help = "Fetch the registries' files that are new."
+update.short_help = "Fetch what has changed, and build an index of it."
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,8 +2,7 @@
 
 A desk is a folder with up to four files; each may be missing, none may be malformed: `never.toml`
 (mailboxes not to bother), `forms.toml` (providers that want a web form), `overrides.csv` (contacts
-of the desk's own), `csirt.csv` (the teams of countries). Below the first two lie those that come
-with rirdex. Whom to tell is decided elsewhere.
+of its own), `csirt.csv` (teams of countries). Below the first two lie those that come with rirdex.
 
 A range is kept under the smallest prefix that contains it. A span inside of it begins in that
 prefix too, so one dictionary for each length in use finds every range that contains a span.
@@ -146,9 +145,8 @@ class Desk:
     def judge(self, mailbox: str, orgs: Names = ()) -> Verdict | None:
         """Say whether a mailbox is not to be bothered; None when nothing is against it.
 
-        ``orgs`` are the organisations of the net for which the mailbox is a contact: what an
-        entry says does not count on its owners' nets. The desk's own entries win; within a file
-        a mailbox goes before its domain, and that before the domains above it.
+        ``orgs`` are those of the net that the mailbox is a contact of: an entry does not count on
+        its owners' nets. The desk's own win; in a file, a mailbox goes before domains above it.
         """
         if "***" in mailbox:
             return _MASKED
@@ -176,13 +174,12 @@ class Desk:
         """
         if not self.overrides:
             return []
-        held = []
+        held: list[tuple[int, int, Override]] = []
         if span is not None:
             first, last = span.first, span.last
             for shift, table in self.ranges[span.family].items():
-                for item in table.get(first >> shift, ()):
-                    if item[0] <= first and last <= item[1]:
-                        held.append(item)
+                near = table.get(first >> shift, ())
+                held += [item for item in near if item[0] <= first and last <= item[1]]
             held.sort(key=lambda item: (item[1] - item[0], item[2].line))
         result = [item[2] for item in held]
         keys: set[int | str] = {*systems, *map(str.upper, orgs), *map(str.lower, mailboxes)}
@@ -211,7 +208,7 @@ def desk_folder(path: str | None = None) -> str:
 
 
 def load_desk(folder: str | None = None, *, today: date | None = None) -> Desk:
-    """Read the desk in a folder (see `desk_folder`). Raises `DeskError` for a malformed file.
+    """Read the desk in a folder (see `desk_folder`). Raises `DeskError`.
 
     ``today`` decides which overrides have expired; one is valid through its last day.
     """
@@ -234,12 +231,15 @@ def load_desk(folder: str | None = None, *, today: date | None = None) -> Desk:
 
 
 def text_of(folder: str, name: str) -> tuple[str, str]:
-    """Return the path of a file and its text, none when it is missing."""
+    """Return the path of a file and its text, none when it or the user's folder is missing."""
     path = os.path.join(folder, name)
     try:
         with open(path, "rb") as file:
             return path, file.read().decode("utf-8-sig")
     except FileNotFoundError:
+        named = os.environ.get("RIRDEX_CONFIG") or folder != default_desk()
+        if named and not os.path.isdir(folder):
+            raise DeskError(folder, "there is no such folder: make it, or name another") from None
         return path, ""
     except OSError as error:
         raise DeskError(path, f"cannot be read ({error.strerror}): correct that") from None

@@ -20,7 +20,7 @@ from .contacts import Contact, for_last
 from .records import Net
 from .routing import route_of
 from .rpsl import GEOFEED_URL, LEASE_WORD, attributes, lines_of
-from .verdicts import Judged, entry, judged
+from .verdicts import Judged, entry, judged_of
 from .wording import Facts, Some
 
 if TYPE_CHECKING:
@@ -95,6 +95,9 @@ class Case:
         family, (first, last) = self.net.family, self.net.bounds
         if self.judged.how == "inside":
             return _inside(self.tables, family, first, last)
+        if self.holder:  # of a net that crosses its holder's, what lies in that
+            low, high = self.holder.bounds
+            first, last = max(first, low), min(last, high)
         if self.judged.how == "exact":
             parts = prefixes(family, first, last)
             width = 32 if family == 4 else 128
@@ -153,8 +156,8 @@ def announced_by(answer: Answer) -> tuple[str | None, tuple[int, ...]]:
 
     They are what the verdict went by. Where it went by none: the route around the net.
     """
-    found = judged(answer.tables, answer.chain[-1]._piece)
-    if found.how not in ("exact", "inside"):
+    found = judged_of(answer)
+    if found is None or found.how not in ("exact", "inside"):
         return answer.route, answer.origins
     prefixes, origins = Case(answer, found).routes
     return prefixes.items[0] if len(prefixes.items) == 1 else None, origins

@@ -23,7 +23,7 @@ from .errors import Error
 from .facts import announced_by
 from .finding import ranged
 from .model import Answer
-from .parties import facilitated, halves, holders, named, split, texts_of, upto, with_user
+from .parties import facilitated, halves, holders, named, split, texts_of, unheld, upto, with_user
 from .records import Net
 from .verdicts import LEASED
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .index import Index
     from .store import Tables
 
+_UNHELD: Final = ("unknown", "low", ("no-holder",))
 _BLOCK: Final = 256  # nets whose ids become Python's integers at a time
 
 
@@ -88,6 +89,9 @@ def select(
         bounds = inside if isinstance(inside, Span) else ranged(inside)
         begin, end = _window(tables, bounds)
     wanted = _judged(tables, verdicts, confidence)
+    apart = unheld(tables)
+    hidden = apart if "unknown" not in verdicts or confidence != "low" else apart[:0]
+    shown_too = np.setdiff1d(apart, hidden)
     blocks = None if lessor is None else _blocks(index, lessor)
     if blocks is None:
         rows = begin + np.flatnonzero(wanted[cells(tables, "piece_verdict")[begin:end]])
@@ -95,6 +99,8 @@ def select(
         rows = _beginning_in(tables, blocks)
         rows = rows[(begin <= rows) & (rows < end)]
         rows = rows[wanted[cells(tables, "piece_verdict", rows)]]
+    rows = np.setdiff1d(rows, hidden)
+    rows = np.union1d(rows, shown_too[(begin <= shown_too) & (shown_too < end)])
     role = cells(tables, "piece_role", rows) & layout.ROLE_BITS
     rows = rows[(role != layout.REGISTRY) & (role != layout.PLACEHOLDER)]
     if bounds is not None:
@@ -188,13 +194,14 @@ def rows(index: Index, ids: Ints | Iterable[int]) -> Iterator[Row]:
     numbers = np.asarray(ids if isinstance(ids, np.ndarray) else [*ids], np.int64)
     verdicts: dict[int, tuple[str, str, tuple[str, ...]]] = {}
     column = index._tables.view("piece_verdict")
+    apart = frozenset(unheld(index._tables).tolist())
     for low in range(0, len(numbers), _BLOCK):
         for number in numbers[low : low + _BLOCK].tolist():
             code = column[number]
             verdict = verdicts.get(code)
             if verdict is None:
                 verdict = verdicts[code] = verdict_of(index._tables, code)
-            yield _row(index, index.net(number), *verdict)
+            yield _row(index, index.net(number), *(_UNHELD if number in apart else verdict))
 
 
 def verdict_of(tables: Tables, code: int) -> tuple[str, str, tuple[str, ...]]:

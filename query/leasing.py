@@ -6,6 +6,7 @@ wait for the last. NumPy is loaded when the command runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SCHEMA_VERSION = 1
+_HANDLE = re.compile(r"(?: \([^\s()]+\))?\Z")
 FORMATS = ("table", "csv", "jsonl")
 _COUNTED = ("section", "key", "nets", "addresses", "prefixes48")
 # A table that is written as it comes has widths of its own; what is longer is cut.
@@ -37,11 +39,12 @@ _WIDTHS = {
 def _options(command: Command) -> Command:
     options = (
         click.option("--lessor", metavar="NAME|HANDLE", default=None,
-                     help="Only nets held by a party: its organisation handle or its name."),
+                     help="Only nets held by a party: its organisation handle or its whole name."),
         click.option("--lessee", metavar="NAME|HANDLE", default=None,
-                     help="Only nets used by a party other than the holder."),
+                     help="Only nets used by a party other than the holder: its organisation "
+                     "handle or its whole name."),
         click.option("--facilitator", metavar="NAME|HANDLE", default=None,
-                     help="Only nets with a party in between."),
+                     help="Only nets with a party in between: its handle or its whole name."),
         click.option("--country", metavar="CC", default=None,
                      help="Only nets registered in a country."),
         click.option("--registry", metavar="NAME", default=None, help="Only nets of a registry."),
@@ -76,12 +79,13 @@ def leases(
 ) -> int:  # fmt: skip
     """List the nets that appear to be leased, by address. Exit code 1 when there are none.
 
-    Verdicts are inferences from public data. Names compare without legal forms, case and accents.
+    Verdicts are inferences from public data. Names compare whole, but without legal forms, case and
+    accents.
     Of other verdicts than leased and likely-leased, --lessor means the holder and --lessee the
     user, and both columns are empty.
 
     --summary counts every net, but an address once: for the widest of the nets that contain it.
-    IPv6 is counted in /48.
+    So a group of small nets inside leased larger ones may have 0 addresses. IPv6 is counted in /48.
     """
     from .leases import LeasesError, rows, select
     from .verdicts import LEASED
@@ -96,7 +100,7 @@ def leases(
         except LeasesError as error:
             raise click.UsageError(f"--registry: {error}") from None
         if not len(ids):
-            complain("no net matches" + _why(index))
+            complain("no net matches" + _why(index, bool(lessor or lessee or facilitator)))
         if counted:
             from .lease_counts import summary
 
@@ -106,11 +110,12 @@ def leases(
     return 0 if len(ids) else NO_MATCH
 
 
-def _why(index: Index) -> str:
-    """Return why there may be few leases in an index."""
-    if len(index._tables.view("origin_asn")):
-        return ""
-    return ": the index has no routes, which verdicts need; build it with --routes"
+def _why(index: Index, named: bool) -> str:
+    """Return why there may be no match: what was asked for, or what the index lacks."""
+    reasons = ["names compare whole"] if named else []
+    if not len(index._tables.view("origin_asn")):
+        reasons.append("the index has no routes, which verdicts need; build it with --routes")
+    return ": " + "; ".join(reasons) if reasons else ""
 
 
 # -- rows -------------------------------------------------------------------------------------
@@ -132,11 +137,12 @@ def _padded(texts: Any) -> str:
     """Return the cells of a line of the table; a cell that is longer than its column is cut."""
     line = []
     for text, width in zip(texts, _WIDTHS.values(), strict=True):
-        cell = render.clean(text or "-")
-        if width and len(cell) > width:
-            cell = cell[: width - 1] + "…"
-        line.append(cell.ljust(width))
+        line.append(_cut(render.clean(text or "-"), width).ljust(width))
     return "  ".join(line)
+
+
+def _cut(text: str, width: int) -> str:
+    return text[: width - 1] + "…" if 0 < width < len(text) else text
 
 
 def _csv(found: Iterator[Row], safe: bool) -> Iterator[str]:
@@ -192,9 +198,21 @@ def _counts(found: Summary, form: str, safe: bool) -> Iterator[str]:
         if mine:
             yield ""
             yield from render.table(
-                ((key or "(none)", *(f"{each:,}" for each in counts)) for key, *counts in mine),
+                (
+                    (_label(section, key), *(f"{each:,}" for each in counts))
+                    for key, *counts in mine
+                ),
                 (section, "nets", "addresses", "/48"),
             )
+
+
+def _label(section: str, key: str | None) -> str:
+    """Return the key of a group; a party's name is cut as in the list, the handle behind it not."""
+    text = render.clean(key or "(none)")
+    handle = _HANDLE.search(text) if section in ("lessor", "facilitator") else None
+    if handle is None:
+        return text
+    return _cut(text[: handle.start()], _WIDTHS["lessor"]) + handle[0]
 
 
 def to_dict(found: Summary) -> Json:

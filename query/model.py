@@ -126,7 +126,15 @@ class Answer:
         nets = [net for net in nets if net.bounds[1] >= last]
         while nets and nets[0].role == "registry":
             nets.pop(0)
-        return [Net(self._tables, net.id, net._piece, nets[0]._piece) for net in nets]
+        if not nets:
+            return nets
+        roles, above = self._tables.piece_role, self._tables.piece_above
+        piece = end = nets[0]._piece
+        while piece >= 0 and roles[piece] & layout.ROLE_BITS != layout.HOLDER:
+            piece = above[piece]
+        if piece >= 0 and all(net._piece != piece for net in nets):
+            end = -1  # the verdict is for a holder that does not hold all of the range
+        return [Net(self._tables, net.id, net._piece, end) for net in nets]
 
     @property
     def registry(self) -> str | None:
@@ -153,17 +161,16 @@ class Answer:
             return None
         last = self.chain[-1]
         differs = self._tables.piece_role[last._piece] & layout.IS_USER
-        return last.party if differs else None
+        party = last.party if differs else None
+        return party if party and (party.name or party.handle) else None
 
     @property
     def lease(self) -> Lease:
         """Return whether the block appears to be leased; `unknown` without a chain."""
-        if not self.chain:
-            return UNJUDGED
-        from .verdicts import judged
+        from .verdicts import judged_of
 
-        found = judged(self._tables, self.chain[-1]._piece)
-        return Lease(found.verdict, found.confidence, self)
+        found = judged_of(self)
+        return Lease(found.verdict, found.confidence, self) if found else UNJUDGED
 
     @property
     def lessor(self) -> Party | None:

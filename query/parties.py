@@ -93,6 +93,19 @@ def holders(tables: Tables, rows: Ints) -> Ints:
     )))  # fmt: skip
 
 
+def unheld(tables: Tables) -> Ints:
+    """Return the nets that cross the holder's net they are judged under, ascending.
+
+    As a whole they have no holder, or another one, and so no verdict (`verdicts`).
+    """
+    cut = np.unique(cells(tables, "piece_net")).astype(np.int64)
+    roles = cells(tables, "piece_role")
+    under = nets_of(tables, first_up(tables, cut, lambda piece, _: (
+        (roles[piece] & layout.ROLE_BITS) == layout.HOLDER
+    )))  # fmt: skip
+    return np.asarray(cut[(under >= 0) & (under != holders(tables, cut))])
+
+
 def _keys(tables: Tables, nets: Ints) -> tuple[NDArray[np.int8], Ints]:
     """Return where the name of each net's party stands (a place in `_NAMES`), and its code."""
     objects = cells(tables, "org_object")[cells(tables, "net_org", nets)]

@@ -15,7 +15,7 @@ from .addresses import format_range
 from .cells import Json
 from .model import Answer, HandleAnswer
 from .records import Net, Object, Party, object_dict
-from .verdicts import evidence, not_fired, summary
+from .verdicts import evidence, not_fired
 
 if TYPE_CHECKING:
     from rirdex.indexer.report import Report, Summary
@@ -33,6 +33,8 @@ _UNSAFE = dict.fromkeys(
 )
 _UNSAFE_IN_LINES = {k: v for k, v in _UNSAFE.items() if k not in (9, 10)}
 _SHOWN_MORE = 50
+_NAME = 60  # letters of a name in the line of a net
+_UNKNOWN = "not known; only the facilitator is registered"
 
 
 def clean(text: str) -> str:
@@ -100,13 +102,13 @@ def answer_text(
         for net in answer.chain:
             yield from _net_text(net)
     for name, party in _parties(answer):
-        yield _line(name, _party_text(party), lang)
+        yield _line(name, _party_text(party) if party else wording.word(_UNKNOWN, lang), lang)
     if explain and (authority := answer.authority):
         yield _line("why", authority.text, lang)
     if answer.route:
         origins = ", ".join(_system(answer, asn) for asn in answer.origins)
-        by = f"{answer.route} by {origins}" if lang == "en" else f"{answer.route} ({origins})"
-        yield _line("route", by, lang)
+        by = " by " if lang == "en" else "、広告元 "
+        yield _line("route", f"{answer.route}{by}{origins}", lang)
     if explain:
         for contact in answer.abuse:
             where = contact.mailbox or f"handle {contact.handle}"
@@ -167,22 +169,23 @@ def _netname(net: Net) -> str:
 
 def _hop_name(net: Net) -> str:
     name = net.party.name
-    return "" if name is None or name == net.netname else name
+    if name is None or name == net.netname:
+        return ""
+    return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
 
-def _parties(answer: Answer) -> Iterator[tuple[str, Party]]:
-    """Yield the parties that the lines of the nets do not tell already."""
+def _parties(answer: Answer) -> Iterator[tuple[str, Party | None]]:
+    """Yield who is who; None is a lessee of whom nothing is known."""
     lessor, lessee, user = answer.lessor, answer.lessee, answer.user
+    facilitator = answer.facilitator
     if lessor:
         yield "lessor", lessor
-    elif answer.holder and (user or answer.holder.net != answer.chain[-1].key):
+    elif answer.holder:
         yield "holder", answer.holder
-    if lessee:
-        yield "lessee", lessee
-    elif user:
-        yield "user", user
-    facilitator = answer.facilitator
-    if facilitator and facilitator not in (lessee, user):
+    used = lessee if lessor else user
+    if used or (lessor and user):
+        yield "lessee" if lessor else "user", used
+    if facilitator and facilitator != used:
         yield "facilitator", facilitator
     if answer.sponsor:
         yield "sponsor", answer.sponsor
@@ -193,7 +196,9 @@ def _lease_text(answer: Answer, explain: bool, lang: str) -> Iterator[str]:
     if not answer.chain:
         return
     fired = [*evidence(answer)]
-    yield _line("lease", summary(answer, fired, lang), lang)
+    lease, off = answer.lease, answer.tables.store.meta.get("rules_off", ())
+    said = wording.summary(lease.verdict, lease.confidence, fired, off, lang)
+    yield _line("lease", said, lang)
     if not explain:
         return
     yield f"    {wording.word('rules that fired', lang)}:"

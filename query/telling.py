@@ -29,7 +29,7 @@ def desk_option(command: Command) -> Command:
     return click.option(
         "--desk", metavar="FOLDER", default=None,
         help="The folder of your own files (never.toml, forms.toml, overrides.csv, csirt.csv); "
-        "default $RIRDEX_CONFIG, else the user config folder.",
+        "default $RIRDEX_CONFIG, else `rirdex` in the user config folder.",
     )(command)  # fmt: skip
 
 
@@ -43,11 +43,12 @@ def desk_option(command: Command) -> Command:
 def contacts(
     queries: tuple[str, ...], path: str | None, desk: str | None, as_json: bool, guess: bool
 ) -> int:
-    """Say whom to tell about addresses, AS numbers or organisations, in order, and why them.
+    """Say whom to tell about an address, in order, and why.
 
-    First your own overrides, then what the registry's rule gives for each net, the last net
-    first; then what texts say, each with its rule and how far to trust it. A mailbox of a
-    registry comes last. Exit code 1 when a query matches nothing.
+    A query may be an AS number or an organisation too. First come your own overrides, then what
+    the registry's rule gives for each net, the last net first; then what texts say, each with its
+    rule and how far to trust it. A mailbox of a registry comes last. Exit code 1 when a query
+    matches nothing.
     """
     code = 0
     with open_index(path, desk=desk) as index:
@@ -78,7 +79,9 @@ def _lines(answer: Answer, as_json: bool, guess: bool) -> Iterator[str]:
     for number, contact in enumerate(found, 1):
         yield from _contact_text(number, contact)
     if not found:
-        yield "  nobody: no contact is registered, and none is named in the texts"
+        why = "no contact is registered, and none is named in the texts"
+        outside = answer.span is not None and not answer.chain
+        yield f"  nobody: {'no net in this index contains it' if outside else why}"
     for team in teams:
         reached = team.mail or team.form or "?"
         age = "" if not team.stale(_today()) else ", not checked for a year"
@@ -143,16 +146,22 @@ def _today() -> Any:
 @click.option("-o", "--output", metavar="FILE", default=None,
               help="Where to write; default csirt.csv in the desk, - for stdout.")  # fmt: skip
 def csirt(path: str, desk: str | None, output: str | None) -> int:
-    """Bring FIRST's list of teams (JSON of its API) into csirt.csv; rows of your own stay.
+    """Bring FIRST's list of teams into csirt.csv.
 
-    FIRST does not say which teams are national: delete those that are of no use for a country.
+    FILE is JSON of FIRST's API, - for standard input. Rows of your own stay. FIRST does not say
+    which teams are national: delete those that are of no use for a country.
     """
     from .csirt import merge, teams_of_first, write_csv
-    from .desk import desk_folder, load_desk
+    from .desk import DeskError, desk_folder, load_desk
 
     folder = desk_folder(desk)
-    with open(path, "rb") as file:
-        teams = teams_of_first(file.read(), today=_today())
+    with click.open_file(path, "rb") as file:
+        data = file.read()
+    try:
+        teams = teams_of_first(data, today=_today())
+    except DeskError as error:
+        said = str(error).removeprefix(f"{error.path}: ")
+        raise DeskError("standard input" if path == "-" else path, said) from None
     rows = merge(load_desk(folder).teams, teams)
     text = write_csv(rows)
     place = output or os.path.join(folder, "csirt.csv")

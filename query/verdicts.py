@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import layout
 from .cells import Json, text_at
-from .layout import LEASE_RULES, SIGNS
+from .layout import LEASE_RULES
 from .records import Party
 from .rpsl import attributes
-from .wording import Facts, clause, lack, sentence
+from .wording import Facts, clause, lack
 
 if TYPE_CHECKING:
     from .model import Answer
@@ -25,7 +25,6 @@ SUB_STATUSES: Final = (
     "SUB-ALLOCATED PA", "ALLOCATED-BY-LIR", "ALLOCATED NON-PORTABLE", "reallocation", "reallocated",
 )  # fmt: skip
 LEASED: Final = ("leased", "likely-leased")
-_REASONS: Final = 3  # in one sentence
 
 
 class Judged(NamedTuple):
@@ -96,24 +95,36 @@ def _holds(tables: Tables, piece: int) -> bool:
 
 def lessee_known(answer: Answer) -> bool:
     """Say whether the user of a leased block is its lessee."""
-    found = _judged_of(answer)
+    found = judged_of(answer)
     return found is not None and found.leased and not found.fired("user-is-facilitator")
 
 
 def appears_leased(answer: Answer) -> bool:
     """Say whether the verdict is that a block is leased or likely so."""
-    found = _judged_of(answer)
+    found = judged_of(answer)
     return found is not None and found.leased
 
 
-def _judged_of(answer: Answer) -> Judged | None:
+def judged_of(answer: Answer) -> Judged | None:
+    """Return what the index says of the last net; of a range without its holder, that it has none.
+
+    A net that crosses its holder's is judged where it lies in that.
+    """
     chain = answer.chain
-    return judged(answer.tables, chain[-1]._piece) if chain else None
+    if not chain:
+        return None
+    tables, holder = answer.tables, answer.holder_net
+    piece = chain[-1]._piece
+    while piece >= 0 and not _holds(tables, piece):
+        piece = tables.piece_above[piece]
+    if piece >= 0 and (holder is None or holder._piece != piece):
+        return Judged("unknown", "low", "", _BIT["no-holder"], 0)
+    return judged(tables, chain[-1]._piece)
 
 
 def facilitator_of(answer: Answer) -> Party | None:
     """Return who stands between holder and user, by the strongest evidence (rule R4)."""
-    found = _judged_of(answer)
+    found = judged_of(answer)
     if found is None:
         return None
     listed = _listed(answer, found)
@@ -176,7 +187,7 @@ class Fired(NamedTuple):
 
 def evidence(answer: Answer) -> Iterator[Fired]:
     """Yield the rules that fired, those that decide first."""
-    found = _judged_of(answer)
+    found = judged_of(answer)
     if found is None:
         return
     from .facts import Case, seen
@@ -189,7 +200,7 @@ def evidence(answer: Answer) -> Iterator[Fired]:
 
 def not_fired(answer: Answer, lang: str = "en") -> Iterator[tuple[str, str]]:
     """Yield the rules that did not fire, and what they would have needed."""
-    found = _judged_of(answer)
+    found = judged_of(answer)
     if found is None:
         return
     off = answer.tables.store.meta.get("rules_off", ())
@@ -197,23 +208,6 @@ def not_fired(answer: Answer, lang: str = "en") -> Iterator[tuple[str, str]]:
     for rule in LEASE_RULES:
         if not found.fired(rule):
             yield rule, lack(rule, rule in off, routes, lang)
-
-
-def summary(answer: Answer, seen: Iterable[Fired], lang: str = "en") -> str:
-    """Return the verdict with its reasons as one sentence."""
-    lease = answer.lease
-    fired = {item.rule: item for item in seen}
-    if "origin-service" in fired:
-        fired.pop("origin-unrelated", None)
-    leased = lease.verdict in LEASED
-    if lease.verdict != "unknown" and not leased:
-        fired.pop("holder-without-as", None)
-    chosen = [item for rule, item in fired.items() if rule not in SIGNS]
-    chosen += [item for rule, item in fired.items() if leased and rule in SIGNS]
-    if leased and "no-routes" in fired:  # it says why no more is known
-        chosen = [*chosen[1:_REASONS], chosen[0]]
-    reasons = [item.detail(lang) for item in chosen[:_REASONS]]
-    return sentence(lease.verdict, lease.confidence, reasons, lang)
 
 
 def to_json(seen: Iterable[Fired]) -> list[Json]:

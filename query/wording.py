@@ -8,10 +8,17 @@ inference: every sentence says how things appear, and accuses nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from unicodedata import east_asian_width
 
+from .layout import SIGNS, STRONG
+
+if TYPE_CHECKING:
+    from .verdicts import Fired
+
 LANGUAGES: Final = ("en", "ja")
+_LEASED: Final = ("leased", "likely-leased")
+_REASONS: Final = 3  # in one sentence
 
 
 class Some(NamedTuple):
@@ -27,6 +34,8 @@ _CLAUSES: Final = {
     "en": {
         "origin-unrelated": "{announced} by {origins}, not known to be related to the holder",
         "origin-related": "{announced} by {origins}, related to the holder",
+        "origin-related/although": "although {origins}, which {announces} it, {is} related to the "
+        "holder",
         "block-announced": "it is announced only within {prefixes}, which holds all of the "
         "holder's block, by {origins}",
         "not-announced": "no route contains it, and none lies inside it",
@@ -47,6 +56,7 @@ _CLAUSES: Final = {
         "facilitator-contact/unnamed": "its abuse contact is that of {party}",
         "lease-remark": 'its text says "{text}"',
         "facilitator-name": "its name {name} is that of {party}",
+        "facilitator-name/above": "the name {name} above it is that of {party}",
         "facilitator-origin": "its origin {origins} is that of {party}",
         "user-is-facilitator": "its user is {party}, so that a lessee is not known",
         "own-contact": "it has an abuse contact of its own, {mailbox}",
@@ -56,52 +66,61 @@ _CLAUSES: Final = {
         "country-differs": "its country is {country}, that of the holder's block {theirs}",
         "created-later": "it was created on {created}, more than two years after the holder's "
         "block ({theirs})",
-        "siblings-differ": "three or more users under the holder have different origins, none "
-        "related to it",
+        "siblings-differ": "at least three users of the holder's space have different origin ASes, "
+        "none related to the holder",
         "roa-foreign": "a ROA inside the holder's block names an AS unrelated to the holder",
         "sub-allocated-24": "it is exactly a /24, with status {status}",
         "holder-without-as": "no AS number of the holder is known",
-        "origin-service": "those that announce it announce others' addresses as a service: "
-        "{origins}",
+        "origin-service": "it is announced by {origins}, which {announces} addresses for others "
+        "(DDoS protection, CDN, cloud)",
         "origin-of-user": "the user has an AS of its own that announces it: {origins}",
     },
     "ja": {
-        "origin-unrelated": "{announced}、広告元の {origins} と保有者との関係は見当たりません",
-        "origin-related": "{announced}、広告元の {origins} は保有者と関係があります",
-        "block-announced": "保有者のブロック全体を含む {prefixes} としてのみ、{origins} から"
-        "広告されています",
-        "not-announced": "これを含む経路も内側の経路も広告されていません",
-        "not-announced/around": "これを含む経路はなく、内側の経路はより小さな登録のものです",
-        "no-routes": "経路情報なしで作られたインデックスです",
-        "no-holder": "これを含む登録に保有者が見当たりません",
+        "origin-unrelated": "{announced} {origins} から経路広告されていますが、この広告元と"
+        "保有者との関係は確認できません",
+        "origin-related": "{announced}、保有者と関係のある {origins} から経路広告されています",
+        "origin-related/although": "ただし、経路広告している {origins} は保有者と関係があります",
+        "block-announced": "保有者のブロック全体を含む経路 {prefixes} としてのみ、{origins} から"
+        "経路広告されています",
+        "not-announced": "このアドレス範囲を含む経路も、範囲内の経路も広告されていません",
+        "not-announced/around": "このアドレス範囲を含む経路はなく、範囲内の経路はいずれもより小さな"
+        "登録のものです",
+        "no-routes": "このインデックスには経路情報が含まれていません",
+        "no-holder": "このアドレスを含む登録の中に、保有者に当たるものがありません",
         "same-party": "登録上の名義が保有者と同じです",
         "same-party/own": "保有者自身の登録です",
-        "facilitator-maintainer": "{party}のメンテナー {maintainer} が登録されています",
+        "facilitator-maintainer": "mnt-by に{party}のメンテナー {maintainer} が含まれています",
+        "facilitator-maintainer/above": "上位の登録の mnt-by に{party}のメンテナー {maintainer} が"
+        "含まれています",
         "facilitator-maintainer/block": "保有者のブロックの mnt-lower に{party}のメンテナー "
-        "{maintainer} があります",
-        "facilitator-maintainer/above": "上位の登録に{party}のメンテナー {maintainer} があります",
-        "facilitator-maintainer/unnamed": "この登録か上位の登録に{party}のメンテナーがあります",
+        "{maintainer} が含まれています",
+        "facilitator-maintainer/unnamed": "この登録または上位の登録の mnt-by に、{party}の"
+        "メンテナーが含まれています",
         "facilitator-organisation": "登録上の組織 {handle} は{party}のものです",
         "facilitator-organisation/above": "上位の登録の組織 {handle} は{party}のものです",
-        "facilitator-organisation/unnamed": "この登録か上位の登録の組織は{party}のものです",
-        "facilitator-contact": "不正利用の連絡先 {mailbox} は{party}のものです",
-        "facilitator-contact/unnamed": "不正利用の連絡先は{party}のものです",
-        "lease-remark": "登録に「{text}」と書かれています",
+        "facilitator-organisation/unnamed": "この登録または上位の登録の組織が{party}のものです",
+        "facilitator-contact": "不正利用連絡先 {mailbox} は{party}のものです",
+        "facilitator-contact/unnamed": "不正利用連絡先は{party}のものです",
+        "lease-remark": "登録情報に「{text}」と記載されています",
         "facilitator-name": "名称 {name} は{party}のものです",
+        "facilitator-name/above": "上位の登録の名称 {name} は{party}のものです",
         "facilitator-origin": "広告元の {origins} は{party}のASです",
         "user-is-facilitator": "利用者として登録されているのは{party}自身で、借主は不明です",
-        "own-contact": "独自の不正利用連絡先 {mailbox} があります",
-        "own-contact/theirs": "不正利用の連絡先は {mailbox} で、保有者の {theirs} と異なります",
-        "own-geofeed": "独自の geofeed があります",
-        "own-geofeed/url": "独自の geofeed があります ({url})",
+        "own-contact": "この登録独自の不正利用 (abuse) 連絡先 {mailbox} があります",
+        "own-contact/theirs": "不正利用連絡先は {mailbox} で、保有者の {theirs} と異なります",
+        "own-geofeed": "この登録独自の geofeed があります",
+        "own-geofeed/url": "この登録独自の geofeed があります ({url})",
         "country-differs": "国コードは {country} で、保有者のブロックの {theirs} と異なります",
-        "created-later": "登録日は {created} で、保有者のブロック ({theirs}) より2年以上後です",
-        "siblings-differ": "同じ保有者の下の3者以上が、無関係な別々のASから広告されています",
-        "roa-foreign": "保有者のブロックの内側に、保有者と無関係なASを示すROAがあります",
-        "sub-allocated-24": "ちょうど /24 で、ステータスは {status} です",
-        "holder-without-as": "保有者のAS番号が分かりません",
-        "origin-service": "広告元の {origins} は、他者のアドレスの広告を代行する事業者です",
-        "origin-of-user": "利用者自身の {origins} から広告されています",
+        "created-later": "登録日 ({created}) は、保有者のブロックの登録日 ({theirs}) より"
+        "2年以上後です",
+        "siblings-differ": "同じ保有者のブロックを使う3者以上のアドレスが、保有者と無関係な、"
+        "それぞれ別のASから経路広告されています",
+        "roa-foreign": "保有者のブロック内に、保有者と無関係なASをオリジンとするROAがあります",
+        "sub-allocated-24": "大きさがちょうど /24 で、ステータスは {status} です",
+        "holder-without-as": "保有者のAS番号は確認できていません",
+        "origin-service": "広告元の {origins} は、他者のアドレスの経路広告を代行するサービス "
+        "(DDoS対策、CDN、クラウドなど) のASです",
+        "origin-of-user": "利用者自身のAS {origins} から経路広告されています",
     },
 }  # fmt: skip
 _ANNOUNCED: Final = {
@@ -111,9 +130,9 @@ _ANNOUNCED: Final = {
         "covering": "{prefixes} around it is announced", "": "it is announced",
     },
     "ja": {
-        "exact": "{prefixes} が広告されており", "inside": "内側の {prefixes} が広告されており",
-        "inside/one": "内側の {prefixes} が広告されており",
-        "covering": "これを含む {prefixes} が広告されており", "": "広告されており",
+        "exact": "{prefixes} は", "inside": "この範囲内の {prefixes} は",
+        "inside/one": "この範囲内の {prefixes} は", "covering": "この範囲を含む {prefixes} は",
+        "": "このアドレス範囲は",
     },
 }  # fmt: skip
 _LACKS: Final = {
@@ -126,7 +145,8 @@ _LACKS: Final = {
         "not-announced": "needs that no route contains it, and that none inside it is its own",
         "no-routes": "needs an index that was built without routes",
         "no-holder": "needs a chain in which no net names a holder",
-        "same-party": "needs the holder's organisation or name on the net",
+        "same-party": "needs the holder's organisation on the net, or its name where the net "
+        "has no organisation",
         "facilitator-maintainer": "needs a known facilitator's maintainer in mnt-by, or in "
         "mnt-lower of the holder's block",
         "facilitator-organisation": "needs a known facilitator's organisation on the net",
@@ -140,44 +160,49 @@ _LACKS: Final = {
         "country-differs": "needs a country other than that of the holder's block",
         "created-later": "needs creation dates of the net and, two years before it, of the "
         "holder's block",
-        "siblings-differ": "needs three users under the holder with different unrelated origins",
+        "siblings-differ": "needs three users of the holder's space with different origin ASes, "
+        "none related to the holder",
         "roa-foreign": "needs a ROA (--vrps) inside the holder's block for an AS unrelated to the "
         "holder",
         "sub-allocated-24": "needs a status of a sub-allocation on exactly a /24",
         "holder-without-as": "needs a holder of whom no AS number is known",
-        "origin-service": "needs origins that all announce others' addresses as a service",
+        "origin-service": "needs origins that all announce addresses for others (DDoS protection, "
+        "CDN, cloud)",
         "origin-of-user": "needs an origin that is registered for the user",
         "": "needs routes (--routes)", "off": "switched off",
     },
     "ja": {
-        "origin-unrelated": "広告元のいずれも、保有者のAS、その兄弟や顧客、ブロックの広告元と"
-        "無関係であること",
-        "origin-related": "広告元に、保有者のAS、その兄弟や顧客、ブロックの広告元と関係するものが"
-        "あること",
-        "block-announced": "保有者のブロック全体の経路だけがこれを含むこと",
-        "not-announced": "これを含む経路も内側の経路もないこと",
-        "no-routes": "経路情報なしで作られたインデックスであること",
-        "no-holder": "これを含む登録に保有者がいないこと",
-        "same-party": "保有者の組織または名称が登録にあること",
-        "facilitator-maintainer": "既知の仲介者のメンテナーが mnt-by か、保有者のブロックの "
-        "mnt-lower にあること",
-        "facilitator-organisation": "既知の仲介者の組織が登録にあること",
-        "facilitator-contact": "不正利用の連絡先が既知の仲介者のものであること",
-        "lease-remark": "登録の文中に lease の語があること",
-        "facilitator-name": "netname か名義が既知の仲介者のものであること",
+        "origin-unrelated": "広告元のいずれも、保有者のAS、同じ組織のAS、それらの顧客のASではなく、"
+        "保有者のブロックの広告元とも無関係であること",
+        "origin-related": "広告元に、保有者のAS、同じ組織のAS、それらの顧客のAS、または保有者の"
+        "ブロックの広告元と関係のあるASがあること",
+        "block-announced": "このアドレス範囲を含む経路が、保有者のブロック全体の経路だけであること",
+        "not-announced": "このアドレス範囲を含む経路がなく、範囲内にもこの登録自身の経路がないこと",
+        "no-routes": "経路情報を含まないインデックスであること",
+        "no-holder": "このアドレスを含む登録の中に、保有者に当たるものがないこと",
+        "same-party": "登録の組織が保有者と同じであること。組織がない登録では名称が同じであること",
+        "facilitator-maintainer": "既知の仲介者のメンテナーが、mnt-by または保有者のブロックの "
+        "mnt-lower に含まれていること",
+        "facilitator-organisation": "登録の組織が既知の仲介者のものであること",
+        "facilitator-contact": "不正利用連絡先が既知の仲介者のものであること",
+        "lease-remark": "登録情報に lease の語があること",
+        "facilitator-name": "netname または名義が既知の仲介者のものであること",
         "facilitator-origin": "広告元に既知の仲介者のASがあること",
         "user-is-facilitator": "利用者が既知の仲介者であること",
-        "own-contact": "保有者のものと異なる独自の不正利用連絡先があること",
-        "own-geofeed": "登録に geofeed があること",
+        "own-contact": "保有者のものと異なる、この登録独自の不正利用連絡先があること",
+        "own-geofeed": "登録情報に geofeed があること",
         "country-differs": "国コードが保有者のブロックと異なること",
-        "created-later": "登録日が保有者のブロックより2年以上後と分かること",
-        "siblings-differ": "同じ保有者の下の3者以上が、無関係な別々のASから広告されていること",
-        "roa-foreign": "保有者のブロックの内側に、無関係なASを示すROA (--vrps) があること",
-        "sub-allocated-24": "再割り振りのステータスで、ちょうど /24 であること",
-        "holder-without-as": "保有者のAS番号が一つも知られていないこと",
-        "origin-service": "広告元のすべてが、他者のアドレスの広告を代行する事業者であること",
-        "origin-of-user": "広告元に、利用者の名義のASがあること",
-        "": "経路情報 (--routes) が要ります", "off": "無効にされています",
+        "created-later": "登録日が保有者のブロックの登録日より2年以上後であること",
+        "siblings-differ": "同じ保有者のブロックを使う3者以上のアドレスが、保有者と無関係な、"
+        "それぞれ別のASから経路広告されていること",
+        "roa-foreign": "保有者のブロック内に、保有者と無関係なASをオリジンとするROA (--vrps) が"
+        "あること",
+        "sub-allocated-24": "再割り振りのステータスで、大きさがちょうど /24 であること",
+        "holder-without-as": "保有者のAS番号が一つも確認できていないこと",
+        "origin-service": "広告元のすべてが、他者のアドレスの経路広告を代行するサービス (DDoS対策、"
+        "CDN、クラウドなど) のASであること",
+        "origin-of-user": "広告元に、利用者自身のASがあること",
+        "": "経路情報 (--routes) が必要です", "off": "無効にされています",
     },
 }  # fmt: skip
 _NEED_ROUTES: Final = frozenset(
@@ -195,34 +220,42 @@ _VERDICTS: Final = {
         "unknown": "whether it is leased cannot be told",
     },
     "ja": {
-        "leased": "リースされていると見られます",
-        "likely-leased": "リースされている可能性があると見られます",
-        "customer": "保有者の顧客が利用していると見られます",
-        "own-use": "保有者自身が利用していると見られます", "unused": "未使用と見られます",
+        "leased": "リースされていると推定されます",
+        "likely-leased": "リースされている可能性があります",
+        "customer": "保有者の顧客が利用していると推定されます",
+        "own-use": "保有者自身が利用していると推定されます", "unused": "未使用と推定されます",
         "unknown": "リースかどうかは判断できません",
     },
 }  # fmt: skip
+_OFF: Final = {"en": "rules are switched off: {}", "ja": "次の規則が無効にされています: {}"}
 _KINDS: Final = {
     "en": {
         "platform": "the known platform {}", "broker": "the known broker {}",
-        "holder": "the known lessor {}", "isp": "the network operator {}", "": "{}",
+        "holder": "the known lessor {}", "isp": "the network operator {}",
+        "": "a known facilitator",
     },
     "ja": {
         "platform": "既知の仲介プラットフォーム {} ", "broker": "既知の仲介業者 {} ",
-        "holder": "既知の貸主 {} ", "isp": "通信事業者 {} ", "": " {} ",
+        "holder": "既知の貸主 {} ", "isp": "通信事業者 {} ", "": "既知の仲介者",
     },
 }  # fmt: skip
 _WORDS: Final = {
     "ja": {
         "holder": "保有者", "user": "利用者", "lessor": "貸主", "lessee": "借主",
         "facilitator": "仲介者", "sponsor": "スポンサー", "lease": "リース", "route": "経路",
-        "abuse": "連絡先", "why": "管轄", "note": "注記", "aside": "別記録",
+        "abuse": "不正利用連絡先", "why": "レジストリの判断", "note": "注記",
+        "aside": "参考登録",
         "high": "高", "medium": "中", "low": "低", "org": "組織", "from": "出典",
-        "registry": "レジストリ", "partition": "区分", "customer": "顧客", "aggregate": "集約",
-        "infrastructure": "自社設備", "placeholder": "仮登録", "foreign": "他レジストリ",
-        "rules that fired": "成立した規則", "rules that did not": "成立しなかった規則",
+        "registry": "レジストリ", "partition": "内部区分", "customer": "顧客", "aggregate": "集約",
+        "infrastructure": "保有者のインフラ", "placeholder": "プレースホルダー",
+        "foreign": "他レジストリ",
+        "rules that fired": "該当した規則",
+        "rules that did not": "該当しなかった規則 (該当に必要な条件)",
+        "not known; only the facilitator is registered": "不明 (仲介者だけが登録されています)",
     },
 }  # fmt: skip
+_SURE: Final = {"en": " ({})", "ja": " (確度: {})"}
+_BETWEEN: Final = {"en": "; ", "ja": "。"}
 _JOINTS: Final = {"en": (", ", " and ", " and {:,} more"), "ja": ("、", "、", "ほか{:,}件")}
 
 
@@ -253,6 +286,10 @@ def clause(rule: str, form: str, facts: Facts, lang: str) -> str:
     }
     if "kind" in values:
         values["party"] = party(values["party"], values["kind"], lang)
+    origins = facts.get("origins")
+    if isinstance(origins, Some):
+        many = len(origins.items) + origins.more > 1
+        values["announces"], values["is"] = ("announce", "are") if many else ("announces", "is")
     if "how" in values:
         how = values["how"]
         prefixes = facts["prefixes"]
@@ -268,15 +305,40 @@ def lack(rule: str, off: bool, routes: bool, lang: str) -> str:
     return _LACKS[lang]["off" if off else "" if missing else rule]
 
 
+def summary(
+    verdict: str, confidence: str | None, seen: Iterable[Fired], off: Iterable[str], lang: str
+) -> str:
+    """Return a verdict with the reasons that decide, of the rules that fired, as one sentence.
+
+    ``off`` are the rules that the build has switched off.
+    """
+    fired = {item.rule: item for item in seen}
+    leased = verdict in _LEASED
+    if "origin-service" in fired:
+        fired.pop("origin-unrelated", None)
+    if verdict != "unknown" and not leased:
+        fired.pop("holder-without-as", None)
+    chosen = [item for rule, item in fired.items() if rule not in SIGNS]
+    chosen += [item for rule, item in fired.items() if leased and rule in SIGNS]
+    if leased and "no-routes" in fired:  # it says why no more is known
+        chosen = [*chosen[1:_REASONS], chosen[0]]
+    elif leased and "origin-related" in fired and not fired.keys().isdisjoint(STRONG):
+        rest = [item for item in chosen if item.rule != "origin-related"]
+        chosen = [*rest[: _REASONS - 1], fired["origin-related"]._replace(form="although")]
+    reasons = [item.detail(lang) for item in chosen[:_REASONS]]
+    if names := ", ".join(off) if verdict == "unknown" and not reasons else "":
+        reasons = [_OFF[lang].format(names)]
+    return sentence(verdict, confidence, reasons, lang)
+
+
 def sentence(verdict: str, confidence: str | None, reasons: Iterable[str], lang: str) -> str:
-    """Return a verdict and its reasons."""
+    """Return a verdict, how sure it is unless it is that nothing can be told, and its reasons."""
     said = _VERDICTS[lang][verdict]
-    sure = word(confidence or "low", lang)
-    if lang == "ja":
-        why = "。".join(reasons)
-        return f"{said} (確度: {sure}): {why}。" if why else f"{said} (確度: {sure})。"
-    why = "; ".join(reasons)
-    return f"{said} ({sure}): {why}" if why else f"{said} ({sure})"
+    why = _BETWEEN[lang].join(reasons)
+    if verdict != "unknown":
+        said += _SURE[lang].format(word(confidence or "low", lang))
+    said += f": {why}" if why else ""
+    return f"{said}。" if lang == "ja" else said
 
 
 def width(text: str) -> int:

@@ -125,7 +125,8 @@ def party_name(world: World, net: Net) -> str:
 def same_party(world: World, one: Net, other: Net) -> bool:
     """Say whether two nets bear one identity: by handle, else by name.
 
-    Of two handles, a name is not enough: a maintainer has to agree and no country may differ.
+    Of two handles, a name is not enough: no country may differ, and a maintainer has to agree
+    where an object is known to both.
     """
     if one.org and one.org == other.org:
         return True
@@ -133,7 +134,8 @@ def same_party(world: World, one: Net, other: Net) -> bool:
     if not (one.org and other.org):
         return alike
     apart = len({one.country, other.country} - {*REGIONS}) == 2
-    return alike and not apart and bool({*one.mnt_by} & {*other.mnt_by})
+    known = {one.org, other.org} <= {org.handle for org in world.orgs}
+    return alike and not apart and (not known or bool({*one.mnt_by} & {*other.mnt_by}))
 
 
 def holder_in(world: World, chain: list[Net]) -> Net | None:
@@ -230,14 +232,13 @@ def kin(world: World, net: Net, holder: Net) -> Systems:
 def is_user(world: World, chain: list[Net], holder: Net) -> bool:
     """Say whether the last net of a chain is another party's than the holder's (R3, R5)."""
     net = chain[-1]
-    if net.status in PARTITIONS and len(chain) > 1:
-        # A partition is the party around it, unless it names an organisation of its own.
-        return (
-            bool(net.org)
-            and not same_party(world, net, holder)
-            and not same_party(world, net, chain[-2])
-        )
-    return not same_party(world, net, holder)
+    own = not same_party(world, net, holder)
+    # A partition is the party around it, unless it names an organisation of its own.
+    if net.status in PARTITIONS and len(chain) > 1 and (
+        not net.org or same_party(world, net, chain[-2])
+    ):  # fmt: skip
+        return own and is_user(world, chain[:-1], holder)
+    return own
 
 
 def is_facilitator(world: World, net: Net, item: Facilitator) -> bool:
@@ -410,12 +411,14 @@ def judge(world: World, address: int, without: Iterable[str] = ()) -> Told | Non
     if user and roa_foreign(world, net, holder):
         fired.add("roa-foreign")
     rules = frozenset(fired) - frozenset(without)
+    # Whose a net is, and whether its holder has an AS, are facts also without the rule.
+    told = rules | (frozenset(fired) & {"same-party", "holder-without-as"})
     if net == holder:
-        verdict, confidence = of_holder(rules)
-    elif "same-party" in rules:
-        verdict, confidence = of_holders_net(rules)
+        verdict, confidence = of_holder(told)
+    elif "same-party" in told:
+        verdict, confidence = of_holders_net(told)
     else:
-        verdict, confidence = of_user(rules)
+        verdict, confidence = of_user(told)
     lower = how in ("covering", "inside") and verdict != "unknown"
     return verdict, LOWER[confidence] if lower else confidence, rules
 

@@ -88,6 +88,7 @@ source:         EV\x1bIL
 
 \x1b[31mnonsense
 """
+TEAMS = b"""[{"team": "Example CERT", "country": "NL", "email": "cert@cert.example"}]"""
 TWINS = b"""\
 organisation:   ORG-TW1-TEST
 org-name:       First Twin
@@ -256,6 +257,13 @@ def test_every_command_has_help_with_an_example_that_parses(capsys: Capture, nam
     command = cli.commands[name]
     assert command.help
     command.make_context(name, shlex.split(example[1])[2:])
+
+
+def test_no_command_is_cut_off_in_the_list_of_commands(capsys: Capture) -> None:
+    assert run(["--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert "verify" in listed
+    assert "..." not in listed
 
 
 def test_every_option_of_every_command_has_help() -> None:
@@ -729,6 +737,48 @@ def test_info_lists_every_source_with_its_date_counts_and_size(
     meta = json.loads(capsys.readouterr().out)
     assert meta["build"] == index.build_id
     assert {item["name"] for item in meta["sources"]} == {path.name for path in dumps_now.iterdir()}
+
+
+def test_who_is_in_no_net_has_nobody_to_tell(rirdex: Command, index_path: Path) -> None:
+    done = rirdex("contacts", "-i", index_path, "11.0.0.1")
+    assert done.returncode == 1
+    assert "  nobody: no net in this index contains it" in done.stdout.splitlines()
+    done = rirdex("contacts", "-i", index_path, "AS64999")
+    assert "  nobody: no contact is registered, and" in done.stdout
+
+
+def test_a_desk_that_is_named_and_missing_gives_5(
+    rirdex: Command, index_path: Path, dumps_now: Path, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "none")
+    for done in (
+        rirdex("contacts", "-i", index_path, "240.10.33.7", "--desk", missing),
+        rirdex("contacts", "-i", index_path, "240.10.33.7", RIRDEX_CONFIG=missing),
+        rirdex("build", dumps_now, "-o", tmp_path / "x", "--desk", missing),
+        rirdex("csirt", "-", "--desk", missing, stdin=TEAMS),
+    ):
+        assert (done.returncode, done.stdout) == (5, "")
+        assert f"{missing}: there is no such folder" in done.stderr
+    assert rirdex("contacts", "-i", index_path, "240.10.33.7").returncode == 0
+
+
+def test_csirt_takes_a_file_or_standard_input_and_names_what_is_wrong(
+    rirdex: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "teams.json").write_bytes(TEAMS)
+    from_file = rirdex("csirt", tmp_path / "teams.json", "-o", "-")
+    from_input = rirdex("csirt", "-", "-o", "-", stdin=TEAMS)
+    assert from_file.returncode == from_input.returncode == 0
+    assert "NL,Example CERT,cert@cert.example,,FIRST," in from_file.stdout
+    assert from_input.stdout == from_file.stdout
+    (tmp_path / "wrong.json").write_text("{")
+    done = rirdex("csirt", tmp_path / "wrong.json")
+    assert done.returncode == 5
+    assert f"{tmp_path / 'wrong.json'}: is no JSON" in done.stderr
+    assert "standard input: is no JSON" in rirdex("csirt", "-", stdin=b"{").stderr
+    done = rirdex("csirt", tmp_path / "none.json")
+    assert done.returncode == 5
+    assert str(tmp_path / "none.json") in done.stderr
 
 
 def test_verify_of_an_intact_index_gives_0(capsys: Capture, index_path: Path) -> None:

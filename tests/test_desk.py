@@ -27,6 +27,7 @@ from rirdex.query.desk import (
     load_desk,
 )
 from rirdex.query.errors import Error
+from rirdex.query.fingerprints import load_fingerprints
 
 TODAY = date(2026, 3, 1)
 HEADING = "match,contact,note,valid_until\n"
@@ -91,8 +92,27 @@ def test_a_desk_is_found_by_the_variable(tmp_path: Path, monkeypatch: pytest.Mon
     assert matches(list(load_desk().overrides)) == ["AS64500"]
 
 
-def test_a_missing_folder_and_empty_files_are_no_error(tmp_path: Path) -> None:
-    missing = load_desk(str(tmp_path / "none"), today=TODAY)
+def test_a_folder_that_was_named_and_is_missing_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = str(tmp_path / "none")
+    with pytest.raises(DeskError, match="none: there is no such folder: make it") as caught:
+        load_desk(missing)
+    assert caught.value.path == missing
+    monkeypatch.setenv("RIRDEX_CONFIG", missing)
+    with pytest.raises(DeskError, match="none: there is no such folder"):
+        load_desk()
+    with pytest.raises(DeskError, match="none: there is no such folder"):
+        load_fingerprints()
+
+
+def test_a_missing_folder_of_the_user_and_empty_files_are_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RIRDEX_CONFIG", raising=False)
+    monkeypatch.setattr(desk, "default_desk", lambda: str(tmp_path / "none"))
+    missing = load_desk(today=TODAY)
+    assert load_desk(desk_folder(), today=TODAY) == missing
     empty = load(tmp_path, never="", forms="# nothing\n", overrides="", csirt="\n# no team\n")
     for held in (missing, empty):
         assert not held.overrides + held.expired

@@ -372,7 +372,7 @@ OFF: Final = {
     "not-announced": ("user, not announced", "unknown", "low"),
     "no-routes": ("user, no routes, strong", "unknown", "low"),
     "no-holder": ("no holder", "unknown", "low"),
-    "same-party": ("same, unrelated", "leased", "medium"),
+    "same-party": ("same, unrelated", "likely-leased", "low"),
     "facilitator-maintainer": ("user, unrelated, strong", "leased", "medium"),
     "facilitator-organisation": ("facilitator's organisation", "leased", "medium"),
     "facilitator-contact": ("facilitator's mailbox", "leased", "medium"),
@@ -387,7 +387,7 @@ OFF: Final = {
     "siblings-differ": ("several users", "likely-leased", "low"),
     "roa-foreign": ("ROA of another", "likely-leased", "low"),
     "sub-allocated-24": ("sub-allocated", "likely-leased", "low"),
-    "holder-without-as": ("poor holder", "leased", "medium"),
+    "holder-without-as": ("poor holder", "likely-leased", "low"),
     "origin-service": ("service", "leased", "medium"),
     "origin-of-user": ("multihomed user", "leased", "medium"),
 }

@@ -671,17 +671,18 @@ def test_names_in_the_text_of_a_summary_are_cut_as_in_the_list(
     tmp_path: Path, capsys: Capture
 ) -> None:
     name = "A Holder with a Name that is Long GmbH"
-    text = an("inetnum", "10.0.0.0 - 10.0.255.255", "netname: H", f"descr: {name}",
-              "status: ALLOCATED PA", "mnt-by: RIPE-NCC-HM-MNT")  # fmt: skip
+    text = an("organisation", "ORG-LO1-TEST", f"org-name: {name}")
+    text += "\n" + an("inetnum", "10.0.0.0 - 10.0.255.255", "netname: H", "org: ORG-LO1-TEST",
+                      "status: ALLOCATED PA", "mnt-by: RIPE-NCC-HM-MNT")  # fmt: skip
     user = an("inetnum", "10.0.0.0 - 10.0.0.255", "netname: U", "descr: User", "country: DE",
               "remarks: for lease", "status: ASSIGNED PA", "mnt-by: U-MNT")  # fmt: skip
     (tmp_path / "ripe.db").write_text(f"{text}\n{user}")
     build([str(tmp_path / "ripe.db")], str(tmp_path / "index"), processes=0)
     with open_index(tmp_path / "index") as index:
         text = output(capsys, index, "--summary")
-        assert f"\n{name[:25]}…  " in text
+        assert f"\n{name[:25]}… (ORG-LO1-TEST)  " in text
         assert name not in text
-        assert name in output(capsys, index, "--summary", "-f", "csv")
+        assert f"{name} (ORG-LO1-TEST)" in output(capsys, index, "--summary", "-f", "csv")
 
 
 def test_a_reader_that_goes_ends_it_quietly(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,10 +17,21 @@ from rirdex.query import Index, layout, open_index
 from rirdex.query.cli import run
 from rirdex.query.model import Answer, Lease
 from rirdex.query.records import Party
-from rirdex.query.verdicts import evidence, summary
-from rirdex.query.wording import _CLAUSES, _LACKS, Some, joined, lack, sentence
+from rirdex.query.verdicts import Fired, evidence
+from rirdex.query.wording import (
+    _CLAUSES,
+    _LACKS,
+    Facts,
+    Some,
+    clause,
+    joined,
+    lack,
+    sentence,
+    summary,
+)
 
 Lookup = Callable[[str], Answer]
+Capture = pytest.CaptureFixture[str]
 BLOCK = ("10.0.0.0 - 10.0.255.255", "BLOCK")
 # range, netname and attributes of each net; RIPE
 NETS = [
@@ -46,6 +58,7 @@ NETS = [
     ("10.0.20.0 - 10.0.23.255", "MIDDLE-20", "org:ORG-MI-TEST|status:SUB-ALLOCATED PA"
      "|mnt-by:MIDDLE-MNT"),
     ("10.0.20.0 - 10.0.20.255", "TENANT", "org:ORG-SE-TEST|status:ASSIGNED PA|mnt-by:HOLD-MNT"),
+    ("10.0.24.0 - 10.0.24.255", "LENT", "descr:Lent Out|status:ASSIGNED PA|mnt-by:MIDDLE-MNT"),
     ("10.1.0.0 - 10.1.255.255", "POOR", "descr:Poor Holder|status:ALLOCATED PA"
      "|mnt-by:RIPE-NCC-HM-MNT|mnt-lower:MIDDLE-MNT"),
     ("10.1.1.0 - 10.1.1.255", "NAMED", "descr:Middle Men Ltd|status:ASSIGNED PA|mnt-by:X-MNT"),
@@ -119,6 +132,7 @@ ROUTES = """\
 10.0.18.0/24,64503
 10.0.19.0/24,13335
 10.0.20.0/24,64501
+10.0.24.0/24,64496
 10.1.1.0/24,64501
 10.2.0.0/24,64501
 10.3.0.0/24,64501
@@ -261,14 +275,15 @@ FIRED = [
     ("10.0.1.1", "created-later", "it was created on 2020-03-04, more than two years after the "
      "holder's block (2010-01-02)", SHOP),
     ("10.0.3.1", "siblings-differ",
-     "three or more users under the holder have different origins, none related to it", H),
+     "at least three users of the holder's space have different origin ASes, none related to the "
+     "holder", H),
     ("10.0.1.1", "roa-foreign",
      "a ROA inside the holder's block names an AS unrelated to the holder", H),
     ("10.0.7.1", "sub-allocated-24", "it is exactly a /24, with status SUB-ALLOCATED PA", MIDDLE),
     ("10.1.1.1", "holder-without-as", "no AS number of the holder is known",
      "10.1.0.0 - 10.1.255.255"),
-    ("10.0.19.1", "origin-service",
-     "those that announce it announce others' addresses as a service: AS13335", "10.0.19.0/24"),
+    ("10.0.19.1", "origin-service", "it is announced by AS13335, which announces addresses for "
+     "others (DDoS protection, CDN, cloud)", "10.0.19.0/24"),
     ("10.0.18.1", "origin-of-user",
      "the user has an AS of its own that announces it: AS64503 (Self Made AG)", "AS64503"),
 ]  # fmt: skip
@@ -306,23 +321,21 @@ def test_what_did_not_fire_says_what_it_lacks(world: Index, registered: Index) -
     lacks = {item["rule"]: item["detail"] for item in world.lookup("10.0.2.1").lease.not_fired()}
     assert lacks["own-geofeed"] == "needs a geofeed in the net's text"
     assert lacks["origin-related"].startswith("needs an origin that is an AS of the holder")
+    assert lacks["same-party"].endswith(", or its name where the net has no organisation")
     lacks = {i["rule"]: i["detail"] for i in registered.lookup("10.0.1.1").lease.not_fired()}
     assert lacks["own-geofeed"] == lacks["lease-remark"] == "switched off"
     assert lacks["origin-unrelated"] == lacks["not-announced"] == "needs routes (--routes)"
     assert "--vrps" in lacks["roa-foreign"]
 
 
-def test_a_desk_that_does_not_know_the_facilitator_names_no_wrong_maintainer(
-    path: Path, tmp_path: Path
+def test_the_evidence_is_what_the_build_knew_whatever_the_desk(
+    world: Index, path: Path, tmp_path: Path
 ) -> None:
     with open_index(path, desk=tmp_path) as index:
-        found = {i["rule"]: i for i in index.lookup("10.0.20.1").lease.evidence}
-        assert found["facilitator-maintainer"]["detail"] == (
-            "a maintainer of the known platform Middle Men is on it or on a net above"
-        )
-        assert "ORG-SE" not in found["facilitator-organisation"]["detail"]
-        facilitator = index.lookup("10.0.20.1").facilitator
-        assert facilitator == Party("Middle Men", None, "10.0.20.0 - 10.0.20.255")
+        for address in ("10.0.7.1", "10.0.20.1", "10.1.1.1"):
+            answer, expected = index.lookup(address), world.lookup(address)
+            assert answer.lease.evidence == expected.lease.evidence
+            assert answer.facilitator == expected.facilitator
 
 
 # -- sentences ---------------------------------------------------------------------------------
@@ -331,35 +344,47 @@ SAID = [
     ("10.0.1.1", "en", "appears to be leased (high): 10.0.1.0/24 is announced by AS64500 "
      "(EXAMPLE-HOSTING), not known to be related to the holder; MIDDLE-MNT, a maintainer of the "
      'known platform Middle Men, is on it; its text says "IP lease, see https://shop.example"'),
-    ("10.0.1.1", "ja", "リースされていると見られます (確度: 高): 10.0.1.0/24 が広告されており、"
-     "広告元の AS64500 (EXAMPLE-HOSTING) と保有者との関係は見当たりません。既知の仲介"
-     "プラットフォーム Middle Men のメンテナー MIDDLE-MNT が登録されています。登録に"
-     "「IP lease, see https://shop.example」と書かれています。"),
+    ("10.0.1.1", "ja", "リースされていると推定されます (確度: 高): 10.0.1.0/24 は AS64500 "
+     "(EXAMPLE-HOSTING) から経路広告されていますが、この広告元と保有者との関係は確認できません。"
+     "mnt-by に既知の仲介プラットフォーム Middle Men のメンテナー MIDDLE-MNT が含まれています。"
+     "登録情報に「IP lease, see https://shop.example」と記載されています。"),
     ("10.0.18.1", "en", "appears to be leased, though not certainly (low): 10.0.18.0/24 is "
      "announced by AS64503 (Self Made AG), not known to be related to the holder; the user has an "
      "AS of its own that announces it: AS64503 (Self Made AG)"),
-    ("10.0.19.1", "ja", "リースされている可能性があると見られます (確度: 低): 広告元の AS13335 は、"
-     "他者のアドレスの広告を代行する事業者です。同じ保有者の下の3者以上が、無関係な別々のASから"
-     "広告されています。"),
+    ("10.0.19.1", "ja", "リースされている可能性があります (確度: 低): 広告元の AS13335 は、他者の"
+     "アドレスの経路広告を代行するサービス (DDoS対策、CDN、クラウドなど) のASです。同じ保有者の"
+     "ブロックを使う3者以上のアドレスが、保有者と無関係な、それぞれ別のASから経路広告されて"
+     "います。"),
+    ("10.0.24.1", "en", "appears to be leased, though not certainly (medium): MIDDLE-MNT, a "
+     "maintainer of the known platform Middle Men, is on it; although AS64496 (Holder GmbH), which "
+     "announces it, is related to the holder"),
+    ("10.0.24.1", "ja", "リースされている可能性があります (確度: 中): mnt-by に既知の仲介"
+     "プラットフォーム Middle Men のメンテナー MIDDLE-MNT が含まれています。ただし、経路広告して"
+     "いる AS64496 (Holder GmbH) は保有者と関係があります。"),
     ("10.0.4.1", "en", "appears to be used by a customer of the holder (high): 10.0.4.0/24 is "
      "announced by AS64496 (Holder GmbH), related to the holder"),
-    ("10.0.4.1", "ja", "保有者の顧客が利用していると見られます (確度: 高): 10.0.4.0/24 が"
-     "広告されており、広告元の AS64496 (Holder GmbH) は保有者と関係があります。"),
+    ("10.0.4.1", "ja", "保有者の顧客が利用していると推定されます (確度: 高): 10.0.4.0/24 は、"
+     "保有者と関係のある AS64496 (Holder GmbH) から経路広告されています。"),
     ("10.0.6.1", "en", "appears to be used by the holder itself (high): it is announced only "
      "within 10.0.0.0/16, which holds all of the holder's block, by AS64496 (Holder GmbH); it is "
      "registered for the holder"),
-    ("10.0.6.1", "ja", "保有者自身が利用していると見られます (確度: 高): 保有者のブロック全体を"
-     "含む 10.0.0.0/16 としてのみ、AS64496 (Holder GmbH) から広告されています。登録上の名義が"
-     "保有者と同じです。"),
+    ("10.0.6.1", "ja", "保有者自身が利用していると推定されます (確度: 高): 保有者のブロック全体を"
+     "含む経路 10.0.0.0/16 としてのみ、AS64496 (Holder GmbH) から経路広告されています。登録上の"
+     "名義が保有者と同じです。"),
     ("10.3.1.1", "en", "appears to be unused (medium): no route contains it, and none lies inside "
      "it; it is the holder's own net"),
-    ("10.3.1.1", "ja", "未使用と見られます (確度: 中): これを含む経路も内側の経路も広告されて"
-     "いません。保有者自身の登録です。"),
-    ("10.2.0.1", "en", "whether it is leased cannot be told (low): no net around it names a "
-     "holder"),
-    ("10.2.0.1", "ja", "リースかどうかは判断できません (確度: 低): これを含む登録に保有者が"
-     "見当たりません。"),
+    ("10.3.1.1", "ja", "未使用と推定されます (確度: 中): このアドレス範囲を含む経路も、範囲内の"
+     "経路も広告されていません。保有者自身の登録です。"),
+    ("10.2.0.1", "en", "whether it is leased cannot be told: no net around it names a holder"),
+    ("10.2.0.1", "ja", "リースかどうかは判断できません: このアドレスを含む登録の中に、保有者に"
+     "当たるものがありません。"),
 ]  # fmt: skip
+
+
+def said_of(answer: Answer, lang: str = "en") -> str:
+    """Return the sentence on an answer."""
+    lease, off = answer.lease, answer.tables.store.meta["rules_off"]
+    return summary(lease.verdict, lease.confidence, evidence(answer), off, lang)
 
 
 @pytest.mark.parametrize(("address", "lang", "said"), SAID)
@@ -367,15 +392,52 @@ def test_a_verdict_is_one_sentence_with_reasons(
     world: Index, address: str, lang: str, said: str
 ) -> None:
     answer = world.lookup(address)
-    assert summary(answer, evidence(answer), lang).startswith(said)
+    assert said_of(answer, lang).startswith(said)
 
 
 def test_without_routes_the_sentence_ends_with_that(registered: Index) -> None:
     answer = registered.lookup("10.0.1.1")
     assert answer.lease == Lease("likely-leased", "medium")
-    said = summary(answer, evidence(answer))
+    said = said_of(answer)
     assert said.startswith("appears to be leased, though not certainly (medium): MIDDLE-MNT, a")
     assert said.endswith("; the index was built without routes")
+
+
+def test_where_nothing_can_be_said_the_rules_that_are_off_are_named() -> None:
+    off = ["no-holder", "not-announced"]
+    assert summary("unknown", "low", [], off, "en") == (
+        "whether it is leased cannot be told: rules are switched off: no-holder, not-announced"
+    )
+    assert summary("unknown", "low", [], off, "ja") == (
+        "リースかどうかは判断できません: 次の規則が無効にされています: no-holder, not-announced。"
+    )
+    assert summary("unknown", "low", [], [], "en") == "whether it is leased cannot be told"
+    said = summary("unknown", "low", [Fired("no-holder", "", {}, None)], off, "en")
+    assert said == "whether it is leased cannot be told: no net around it names a holder"
+    assert "off" not in summary("unused", "low", [], off, "en")
+
+
+def test_several_origins_are_spoken_of_as_several() -> None:
+    facts: Facts = {
+        "how": "exact",
+        "prefixes": Some(("10.0.0.0/24",)),
+        "origins": Some(("AS1",), 1),
+    }
+    assert clause("origin-service", "", facts, "en") == (
+        "it is announced by AS1 and 1 more, which announce addresses for others (DDoS protection, "
+        "CDN, cloud)"
+    )
+    assert clause("origin-related", "although", facts, "en") == (
+        "although AS1 and 1 more, which announce it, are related to the holder"
+    )
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_facilitator_whose_name_is_not_known_is_a_known_one(lang: str) -> None:
+    facts: Facts = {"origins": Some(("AS1",)), "party": "?", "kind": ""}
+    said = clause("facilitator-origin", "", facts, lang)
+    assert "?" not in said
+    assert ("that of a known facilitator" if lang == "en" else "既知の仲介者のAS") in said
 
 
 @pytest.mark.parametrize(
@@ -385,9 +447,17 @@ def test_every_verdict_has_a_sentence_that_accuses_nobody(
     lang: str, verdict: str, sure: str
 ) -> None:
     said = sentence(verdict, sure, [], lang)
-    if verdict != "unknown":
-        assert said.startswith("appears to be ") if lang == "en" else "見られます" in said
+    if verdict == "unknown":
+        assert said in ("whether it is leased cannot be told", "リースかどうかは判断できません。")
+        return
+    likely = "可能性があります" if verdict == "likely-leased" else "推定されます"
+    assert said.startswith("appears to be ") if lang == "en" else likely in said
     assert {"low": "低", "medium": "中", "high": "高"}[sure] in said or f"({sure})" in said
+
+
+def test_japanese_speaks_of_announcing_routes_and_of_no_siblings() -> None:
+    for text in (*_CLAUSES["ja"].values(), *_LACKS["ja"].values()):
+        assert not re.search("(?<!経路)広告(?!元)(?!されていません)|兄弟|見られます", text), text
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
@@ -502,14 +572,14 @@ def test_the_json_has_verdict_evidence_and_parties(world: Index) -> None:
     assert json.loads(json.dumps(found)) == found
 
 
-def printed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> list[str]:
+def printed(capsys: Capture, *arguments: str | Path) -> list[str]:
     """Return the lines that `lookup` prints."""
     assert run(["lookup", *map(str, arguments)]) == 0
     return capsys.readouterr().out.splitlines()
 
 
 def test_an_answer_is_one_line_a_hop_and_one_sentence(
-    path: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    path: Path, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RIRDEX_CONFIG", str(folder / "desk"))
     lines = printed(capsys, "-i", path, "10.0.8.1")
@@ -524,20 +594,30 @@ def test_an_answer_is_one_line_a_hop_and_one_sentence(
     ]  # fmt: skip
     assert lines[7] == "  route:       10.0.8.0/24 by AS64501 (Second Hosting)"
     assert lines[8].startswith("  lease:       appears to be leased (medium): 10.0.8.0/24 is")
-    # A holder's own net says it all in its line.
+    # A holder has a line also where it is the user.
     lines = printed(capsys, "-i", path, "10.0.200.1")
-    assert [line.split(":")[0].strip() for line in lines[2:]] == ["route", "lease", "note"]
+    assert [line.split(":")[0].strip() for line in lines[2:]] == [
+        "holder", "route", "lease", "note",
+    ]  # fmt: skip
+    # Of a facilitator's stock nobody knows the lessee.
+    lines = printed(capsys, "-i", path, "10.0.7.1")
+    assert lines[3:6] == [
+        "  lessor:      Holder GmbH (ORG-HO-TEST)",
+        "  lessee:      not known; only the facilitator is registered",
+        "  facilitator: Middle Men (ORG-MI-TEST)",
+    ]
     lines = printed(capsys, "-i", path, "10.0.8.1", "--lang", "ja")
     assert "借主" in lines[3]
     assert lines[4].startswith("  貸主:        Holder GmbH")
-    assert lines[8].startswith("  リース:      リースされていると見られます (確度: 中): ")
+    assert lines[7] == "  経路:        10.0.8.0/24、広告元 AS64501 (Second Hosting)"
+    assert lines[8].startswith("  リース:      リースされていると推定されます (確度: 中): ")
     monkeypatch.setattr("sys.stderr", sys.stdout)
     assert run(["lookup", "-i", str(path), "10.0.8.1", "--lang", "xx"]) == 2
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_explained_is_every_rule(
-    path: Path, folder: Path, lang: str, capsys: pytest.CaptureFixture[str],
+    path: Path, folder: Path, lang: str, capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("RIRDEX_CONFIG", str(folder / "desk"))
@@ -564,6 +644,16 @@ def test_a_scalar_look_up_of_a_verdict_loads_no_numpy_and_names_only_for_facilit
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n[]\n"
+
+
+def test_a_long_name_is_cut_in_the_line_of_its_net(tmp_path: Path, capsys: Capture) -> None:
+    name = "The Very Long Name of a Company that Holds Addresses of Many Kinds Ltd"
+    nets = [("10.8.0.0 - 10.8.0.255", "LONG", f"descr:{name}|status:ASSIGNED PI|mnt-by:A-MNT")]
+    (tmp_path / "ripe.db").write_text(text_of(nets, "inetnum"))
+    build([str(tmp_path / "ripe.db")], str(tmp_path / "x.rirdex"), processes=0)
+    lines = printed(capsys, "-i", tmp_path / "x.rirdex", "10.8.0.1")
+    assert lines[1].endswith(f"  {name[:59]}…  -")
+    assert lines[2] == f"  holder:      {name}"
 
 
 def test_routes_of_smaller_nets_are_not_those_of_the_net_around(tmp_path: Path) -> None:
