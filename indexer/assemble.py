@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from rirdex.query import layout
 
 from . import contacts, nets, roles, sorted_tables
+from .announcing import Family
 from .batch import DISOWNED, NARROW, OF_REGISTRY
 from .evidence import Answering, Bounds, Evidence, as_names
 from .identity import Identity, Known, identify
 from .intern import Dictionary, chained, narrowed
-from .leasing import Family, judge
+from .leasing import judge
 from .nets import Claims
 from .registered import Subject
 from .roles import Facts

@@ -30,7 +30,7 @@ from .routes import Routes, read_routes
 from .rows import Rows
 from .scan import Ints
 from .values import MASKS
-from .vrps import as_routes, read_vrps
+from .vrps import Vrps, read_vrps
 
 NOTHING, EXACT, COVERING, INSIDE = range(len(layout.ANNOUNCED))
 _ORGANISATION: Final = layout.CLASSES.index("organisation")
@@ -43,12 +43,12 @@ _NOBODY: Final = frozenset[int]()
 class Evidence(NamedTuple):
     """Hold what a build is given beside the dumps; None where there is no such file.
 
-    ``roas`` are the VRPs as routes; ``without`` are the names of rules that are switched off;
+    ``without`` are the names of rules that are switched off;
     ``files`` say what came of the files.
     """
 
     routes: Routes | None
-    roas: Routes | None
+    vrps: Vrps | None
     relations: Relations | None
     organisations: Organisations | None
     fingerprints: Fingerprints
@@ -71,7 +71,7 @@ def read_evidence(
     organisations = read_organisations(as_orgs) if as_orgs else None
     told = (announced, roas, relations, organisations)
     return Evidence(
-        announced, as_routes(roas) if roas else None, relations, organisations, prints,
+        announced, roas, relations, organisations, prints,
         frozenset(without), [file for item in told if item is not None for file in item.files],
     )  # fmt: skip
 

@@ -131,11 +131,6 @@ def read_routes(paths: Sequence[str]) -> Routes:
     return _gathered(found, codes, sets, told)
 
 
-def routes_of(found: Prefixes, asn: Ints) -> Routes:
-    """Return prefixes, each with an AS number from 1 on, as routes; several of one are united."""
-    return _gathered([found], [asn], _Sets(), [])
-
-
 def _gathered(
     found: list[Prefixes], codes: list[Ints], sets: _Sets, told: list[EvidenceFile]
 ) -> Routes:

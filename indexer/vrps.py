@@ -28,7 +28,6 @@ from rirdex.query.errors import DumpError
 from . import evidence_files as files
 from .evidence_files import ASN, GOOD, MAXIMUM, SHORT, EvidenceFile, Lines, Prefixes, Text, kept
 from .prefix_set import PrefixSet
-from .routes import Routes, routes_of
 from .scan import Ints, Words
 from .values import Flags, read_decimals
 
@@ -77,6 +76,26 @@ class Vrps:
             found += zip(asn[span].tolist(), maximum[span].tolist(), strict=True)
         return tuple(found)
 
+    def closest(
+        self, family: int, first: int, length: int
+    ) -> tuple[int, int, frozenset[int]] | None:
+        """Return the longest prefix around one that somebody may announce, and who.
+
+        The prefix is its first address and length; None without one. See `origins_for`.
+        """
+        prefixes, columns = self._prefixes
+        asn, _, ends = columns[family]
+        row = prefixes.longest(family, first, length)
+        while row is not None:
+            begin = ends[row[2] - 1] if row[2] else 0
+            named = frozenset(asn[begin : ends[row[2]]].tolist()) - {0}
+            if named:
+                return row[0], row[1], named
+            width = 32 if family == 4 else 128
+            spare = width - row[1] + 1
+            row = prefixes.longest(family, row[0] >> spare << spare, row[1] - 1) if row[1] else None
+        return None
+
     @cached_property
     def _prefixes(self) -> tuple[PrefixSet, dict[int, tuple[Any, Any, list[int]]]]:
         """Put every prefix in a set, with the number of its run; return the ends of runs too."""
@@ -106,24 +125,6 @@ class _Rows(NamedTuple):
 
 def _differs(column: NDArray[Any]) -> Flags:
     return np.asarray(column[1:] != column[:-1])
-
-
-def as_routes(vrps: Vrps) -> Routes:
-    """Return the prefixes of VRPs with the AS numbers that may announce them, as routes.
-
-    Prefixes that nobody may announce are left out, and maximum lengths.
-    """
-    none = np.zeros(len(vrps.first), np.uint64)
-    family = np.repeat(np.array([4, 6], np.uint8), [len(vrps.first), len(vrps.high)])
-    every = Prefixes(
-        family, np.concatenate([none, vrps.high]),
-        np.concatenate([vrps.first.astype(np.uint64), vrps.low]),
-        np.concatenate([vrps.length, vrps.length6]).astype(np.int64),
-        np.full(len(family), GOOD, np.uint8),
-    )  # fmt: skip
-    asn = np.concatenate([vrps.asn, vrps.asn6]).astype(np.int64)
-    named = asn > 0
-    return routes_of(kept(every, named), asn[named])
 
 
 def read_vrps(paths: Sequence[str]) -> Vrps:

@@ -18,6 +18,7 @@ import click
 
 from . import layout, render
 from .auditing import audit
+from .batching import batch
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, Error, StoreError
 from .fetching import fetch, update
@@ -275,7 +276,7 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (fetch, update, contacts, csirt, audit, leases):
+for command in (batch, fetch, update, contacts, csirt, audit, leases):
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.
 audit.short_help = "Measure how accurate and reachable registrations are."
@@ -318,6 +319,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
+    if not arguments and sys.stdin is not None and not sys.stdin.isatty():
+        arguments = ("batch",)
     if not arguments:
         click.echo(cli.get_help(click.Context(cli, info_name="rirdex")), err=True)
         return USAGE

@@ -32,18 +32,23 @@ def match_many(index: Index, addresses: Any) -> Pieces:
     """See `Index.match_many`."""
     if isinstance(addresses, np.ndarray):
         if addresses.dtype == np.uint32 and addresses.ndim == 1:
-            return _in_slices(index, addresses, _pieces4)
+            return _nets(index, _in_slices(index, addresses, _pieces4))
         if addresses.dtype == np.uint8 and addresses.ndim == 2 and addresses.shape[1] == 16:
-            return _in_slices(index, addresses, _packed)
+            return _nets(index, _in_slices(index, addresses, _packed))
         addresses = addresses.tolist()
     return _mixed(index, addresses if isinstance(addresses, list) else list(addresses))
+
+
+def pieces_of(index: Index, addresses: NDArray[np.uint32]) -> Pieces:
+    """Return the pieces that answer for IPv4 addresses, -1 for none."""
+    return _in_slices(index, addresses, _pieces4)
 
 
 def _in_slices(index: Index, addresses: NDArray[Any], pieces: Any) -> Pieces:
     found = np.empty(len(addresses), np.int32)
     for low in range(0, len(addresses), _SLICE):
         found[low : low + _SLICE] = pieces(index, addresses[low : low + _SLICE])
-    return _nets(index, found)
+    return found
 
 
 def _nets(index: Index, pieces: Pieces) -> Pieces:

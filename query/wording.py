@@ -163,7 +163,7 @@ _LACKS: Final = {
         "siblings-differ": "needs three users of the holder's space with different origin ASes, "
         "none related to the holder",
         "roa-foreign": "needs a ROA (--vrps) inside the holder's block for an AS unrelated to the "
-        "holder",
+        "holder, and no related origin",
         "sub-allocated-24": "needs a status of a sub-allocation on exactly a /24",
         "holder-without-as": "needs a holder of whom no AS number is known",
         "origin-service": "needs origins that all announce addresses for others (DDoS protection, "

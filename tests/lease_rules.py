@@ -408,7 +408,8 @@ def judge(world: World, address: int, without: Iterable[str] = ()) -> Told | Non
     user = is_user(world, chain, holder)
     if user and "origin-unrelated" in fired and siblings_differ(world, holder):
         fired.add("siblings-differ")
-    if user and roa_foreign(world, net, holder):
+    # Where the origins are related, or there are none, nothing hangs on a ROA.
+    if user and fired & {"origin-unrelated", "no-routes"} and roa_foreign(world, net, holder):
         fired.add("roa-foreign")
     rules = frozenset(fired) - frozenset(without)
     # Whose a net is, and whether its holder has an AS, are facts also without the rule.

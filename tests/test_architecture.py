@@ -15,13 +15,14 @@ MODULES = sorted([*ROOT.glob("indexer/*.py"), *ROOT.glob("query/*.py")])
 HOMES = {
     "lmdb": {"query/store", "query/verify", "indexer/writer", "indexer/build"},
     "zstandard": {
-        "query/raw", "query/layout", "indexer/blobs", "indexer/sorted_tables", "indexer/sources",
-        "indexer/build",
+        "query/raw", "query/layout", "query/batching", "indexer/blobs", "indexer/sorted_tables",
+        "indexer/sources", "indexer/build",
     },
     "click": {
         "query/cli", "query/fetching", "query/telling", "query/auditing", "query/leasing",
+        "query/batching",
     },
-    "tqdm": {"query/cli", "query/fetching", "query/auditing"},
+    "tqdm": {"query/cli", "query/fetching", "query/auditing", "query/batching"},
     "platformdirs": {"query/place"},
     "socket": {
         "query/addresses", "query/index", "indexer/values", "indexer/rpsl", "indexer/delegated",
@@ -41,6 +42,13 @@ NO_NUMPY = {
     "query/leases",
     "query/parties",
     "query/lease_counts",
+    "query/blocks",
+    "query/delimited",
+    "query/found",
+    "query/inputs",
+    "query/columns",
+    "query/tabulated",
+    "query/batch",
 }  # these import NumPy
 
 

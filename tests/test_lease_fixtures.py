@@ -260,7 +260,7 @@ NOT_LEASED: Final = {
     ),
     "252.48.2.9": Case(
         "a customer that is not announced, with a foreign ROA", "unused, medium", "holder customer",
-        "not-announced roa-foreign holder-without-as",
+        "not-announced holder-without-as",
     ),
     "252.64.2.9": Case(
         "a block that a cloud announces", "unknown, low", "holder",

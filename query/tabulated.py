@@ -1,0 +1,162 @@
+"""Write rows of `batch` as CSV or TSV: millions of cells into bytes without a Python step for each.
+
+The cells of a row are spans of texts (`columns.Texts`). They are read eight bytes at a time into a
+matrix with a line for each row, a mask says which bytes of it are the row's, and what the mask
+leaves is the output. Rows that need more are written one by one: a cell that is long, or has a
+byte that must be quoted or replaced.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .audited import Bools, Ints
+from .columns import Texts
+from .render import clean
+
+_SLICE: Final = 1 << 13  # rows at a time, so that the matrix stays in the cache
+_LONGEST: Final = 96  # bytes of a cell in the matrix
+_PLACES: Final = np.arange(_LONGEST, dtype=np.uint8)
+_FORMULAS: Final = ("=", "+", "-", "@")
+_MASKS: Final = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
+_BLANK: Final = np.uint64(0x2020202020202020)
+_ONE: Final = np.uint64(0x0101010101010101)
+_HIGH: Final = np.uint64(0x8080808080808080)
+
+
+class Table:
+    """Write rows of cells, separated by commas or tabs.
+
+    ``safe`` puts a quote before what a spreadsheet would compute.
+    """
+
+    def __init__(self, separator: str = ",", safe: bool = False) -> None:
+        self.separator, self._safe = separator, safe
+        letters = [ord(separator), ord('"'), 0x7F]
+        self._special = [np.uint64(letter) * _ONE for letter in letters]
+        self._formulas = np.isin(np.arange(256), [*map(ord, _FORMULAS)])
+
+    def line(self, cells: Sequence[str]) -> bytes:
+        """Return one line, with a line feed."""
+        return self._written([clean(cell) for cell in cells]) + b"\n"
+
+    def own(self, cells: Sequence[bytes]) -> bytes:
+        """Return a record of the input's own cells, as they stood, without a line feed."""
+        return self._written([cell.decode("utf-8", "surrogateescape") for cell in cells])
+
+    def _written(self, row: list[str]) -> bytes:
+        text = io.StringIO()
+        if self._safe:
+            row = [f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in row]
+        # What stands in a line's end is put in quotes.
+        csv.writer(text, delimiter=self.separator, lineterminator="\r\n").writerow(row)
+        return text.getvalue()[:-2].encode("utf-8", "surrogateescape")
+
+    def lines(self, columns: Sequence[Texts]) -> tuple[bytes, Ints]:
+        """Return all lines as one text, and where each begins, with the end: (n + 1,)."""
+        count = len(columns[0].length)
+        parts, ends = [], [np.zeros(1, np.int64)]
+        for low in range(0, count, _SLICE):
+            rows = slice(low, low + _SLICE)
+            text, at = self._lines([column.part(rows) for column in columns])
+            parts.append(text)
+            ends.append(at[1:] + ends[-1][-1])
+        return b"".join(parts), np.concatenate(ends)
+
+    def _lines(self, columns: Sequence[Texts]) -> tuple[bytes, Ints]:
+        count = len(columns[0].length)
+        widths = [_width(column) for column in columns]
+        matrix = np.empty((count, sum(widths) // 8), np.uint64)
+        kept = np.empty((count, sum(widths)), bool)
+        # A line of one empty cell would be no row to a reader: it has quotes.
+        odd = (columns[0].length == 0) & (len(columns) == 1)
+        size = np.full(count, len(columns), np.int64)
+        place = 0
+        for column, width in zip(columns, widths, strict=True):
+            odd |= self._fill(matrix[:, place // 8 : (place + width) // 8], column)
+            length = np.minimum(column.length, width - 1).astype(np.uint8)
+            np.less_equal(_PLACES[:width], length[:, None], out=kept[:, place : place + width])
+            size += length
+            place += width
+        body = matrix.view(np.uint8)
+        ends = np.cumsum(widths) - widths
+        for number, (column, begin) in enumerate(zip(columns, ends, strict=True)):
+            length = np.minimum(column.length, widths[number] - 1)
+            last = number == len(columns) - 1
+            body[np.arange(count), begin + length] = 10 if last else ord(self.separator)
+            if self._safe:
+                odd |= np.asarray(self._formulas[body[:, begin]] & (column.length > 0))
+        at: Ints = np.append(0, np.cumsum(size))
+        return self._with_odd(columns, body[kept], at, np.flatnonzero(odd))
+
+    def _fill(self, words: NDArray[np.uint64], column: Texts) -> Bools:
+        """Read a column into its part of the matrix; return the rows that need more."""
+        odd = column.length >= 8 * words.shape[1]
+        for k in range(words.shape[1]):
+            words[:, k] = _BLANK
+            for source, buffer in enumerate(column.buffers):
+                there = column.length > 8 * k
+                if len(column.buffers) > 1:
+                    there &= column.source == source
+                which = np.flatnonzero(there)
+                if not len(which):
+                    continue
+                start = column.start[which] + 8 * k
+                inside = start + 8 <= len(buffer)
+                odd[which[~inside]] = True
+                which, start = which[inside], start[inside]
+                mask = _MASKS[np.minimum(column.length[which] - 8 * k, 8)]
+                every = np.ndarray((max(len(buffer) - 7, 0),), "<u8", buffer, 0, (1,))
+                word = (every[start] & mask) | (_BLANK & ~mask)
+                words[which, k] = word
+                odd[which[self._suspicious(word)]] = True
+        return np.asarray(odd)
+
+    def _suspicious(self, word: NDArray[np.uint64]) -> Bools:
+        """Say which words have a byte that is no plain ASCII, or one to be quoted."""
+        found = word | ((word - _BLANK) & ~word)
+        for letters in self._special:
+            other = word ^ letters
+            found |= (other - _ONE) & ~other
+        return np.asarray((found & _HIGH) != 0)
+
+    def _with_odd(
+        self, columns: Sequence[Texts], body: NDArray[np.uint8], at: Ints, odd: Ints
+    ) -> tuple[bytes, Ints]:
+        """Put lines that were written one by one in the place of others."""
+        if not len(odd):
+            return body.tobytes(), at
+        parts, begin = [], 0
+        grown = np.zeros(len(at) - 1, np.int64)
+        for row in odd.tolist():
+            line = self.line([column.text(row).decode("utf-8", "replace") for column in columns])
+            parts += [body[begin : at[row]].tobytes(), line]
+            begin = int(at[row + 1])
+            grown[row] = len(line) - (at[row + 1] - at[row])
+        parts.append(body[begin:].tobytes())
+        return b"".join(parts), at + np.append(0, np.cumsum(grown))
+
+
+def _width(column: Texts) -> int:
+    """Return how many bytes of the matrix a column takes, with its separator."""
+    longest = int(column.length.max(initial=0))
+    return (min(longest, _LONGEST - 1) // 8 + 1) * 8
+
+
+def spliced(text: bytes, at: Ints, rows: Ints, lines: Sequence[bytes]) -> bytes:
+    """Put lines among those of a text, so that they become the rows with some numbers, ascending.
+
+    ``at`` is where the lines of the text begin, and its end.
+    """
+    parts, begin = [], 0
+    for number, (row, line) in enumerate(zip(rows.tolist(), lines, strict=True)):
+        end = int(at[row - number])
+        parts += [text[begin:end], line]
+        begin = end
+    return b"".join([*parts, text[begin:]])
