@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
@@ -155,7 +156,10 @@ class Batch:
             return texts_of([b""], np.zeros(len(rows), np.int64))
         if name not in ("ip", "input"):
             answers = (self._index.lookup(self._ip(block, row)) for row in rows.tolist())
-            return texts_of([value_of(answer, name).encode() for answer in answers])
+            value: Callable[[Answer], str] = partial(value_of, name=name)
+            if name in _RANKED and not self._index.desk.overrides:
+                value = self._remembered(value)
+            return texts_of([value(answer).encode("utf-8", "replace") for answer in answers])
         buffer = np.frombuffer(block.text + bytes(8), np.uint8)
         length = block.end[rows] - block.start[rows]
         spans = Texts((buffer,), np.zeros(len(rows), np.int8), block.start[rows], length)
@@ -168,6 +172,18 @@ class Batch:
         source, start = spans.source, spans.start.copy()
         source[others], start[others], length[others] = 1, written.start, written.length
         return Texts((buffer, *written.buffers), source, start, length)
+
+    def _remembered(self, value: Callable[[Answer], str]) -> Callable[[Answer], str]:
+        """Return a function that asks once for all addresses of a net with the same origins."""
+        known: dict[tuple[int, tuple[int, ...]], str] = {}
+
+        def asked(answer: Answer) -> str:
+            key = answer._piece, answer.origins
+            if key not in known:
+                known[key] = value(answer)
+            return known[key]
+
+        return asked
 
     def _ip(self, block: Block, row: int) -> str:
         """Return the canonical form of a query, or its text where it is none."""

@@ -65,7 +65,9 @@ def batch(
     given: str | None, field: str | None, keep: bool, no_header: bool, csv_safe: bool,
     jobs: int | None, quiet: bool, path: str | None,
 ) -> int:  # fmt: skip
-    """Answer a query a line, of files or standard input: addresses, prefixes, ranges.
+    """Answer a list of queries, of files or standard input.
+
+    A query is an address, a prefix or a range; by default there is one a line.
 
     Order is kept. A row that is no query stays in its place, with the reason in the column
     error, and exit code 4.
@@ -74,10 +76,16 @@ def batch(
 
     from .batch import BatchError, run
     from .blocks import InputError
-    from .columns import DEFAULT
+    from .columns import COLUMNS, DEFAULT
 
     named = [name for part in columns for name in part.replace(",", " ").split()]
-    form = form or _FORMS.get(_suffix(output or ""), "csv")
+    # Before an output is opened, and what it had is gone.
+    if unknown := [name for name in named if name not in COLUMNS]:
+        raise click.UsageError(f"{', '.join(unknown)}: choose columns from {', '.join(COLUMNS)}")
+    end = _suffix(output or "")
+    if form is None and end in (".parquet", ".arrow", ".json"):
+        raise click.UsageError(f"{output}: this release writes csv, tsv and jsonl; say which by -f")
+    form = form or _FORMS.get(end, "csv")
     wrong = rows = 0
     with contextlib.ExitStack() as stack:
         index = stack.enter_context(open_index(path))

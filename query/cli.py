@@ -311,7 +311,7 @@ def run(arguments: Sequence[str]) -> int:
         return USAGE
     except StoreError as error:
         complain(error)
-        return FAILED if arguments[0] in ("build", "update") else NO_INDEX
+        return FAILED if arguments and arguments[0] in ("build", "update") else NO_INDEX
     except (Error, OSError, MemoryError) as error:
         _drop_output()
         complain(error if str(error) else type(error).__name__)

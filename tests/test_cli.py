@@ -233,11 +233,13 @@ def test_an_address_alone_means_lookup(capsys: Capture, options: list[str]) -> N
     assert capsys.readouterr().out == wanted
 
 
-def test_no_arguments_show_help_and_give_2(rirdex: Command) -> None:
-    done = rirdex()
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert "lookup" in done.stderr
+def test_no_arguments_with_piped_input_are_a_batch(rirdex: Command, index_path: Path) -> None:
+    done = rirdex(stdin=b"240.10.33.7\n", RIRDEX_INDEX=str(index_path))
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1].startswith("240.10.33.7,")
+    done = rirdex(stdin=b"240.10.33.7\n")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.count("\n") == 1
 
 
 def test_help_and_version_give_0_on_stdout(capsys: Capture) -> None:
