@@ -79,13 +79,6 @@ class PrefixSet:
         found: int | None = self._tries[family].get(key)
         return found
 
-    def longest(self, family: int, first: int, length: int) -> Row | None:
-        """Return the longest prefix that contains one, itself included, None without one."""
-        trie = self._tries[family]
-        wanted = _key(family, first, length)
-        key = trie.get_key(wanted)
-        return None if key is None else (int.from_bytes(key[0], "big"), key[1], trie.get(key))
-
     def chain(self, family: int, first: int, length: int) -> list[Row]:
         """Return all prefixes that contain one, itself included, the longest first."""
         wanted = _key(family, first, length)

@@ -85,15 +85,10 @@ class Vrps:
         """
         prefixes, columns = self._prefixes
         asn, _, ends = columns[family]
-        row = prefixes.longest(family, first, length)
-        while row is not None:
-            begin = ends[row[2] - 1] if row[2] else 0
-            named = frozenset(asn[begin : ends[row[2]]].tolist()) - {0}
+        for start, bits, run in prefixes.chain(family, first, length):
+            named = frozenset(asn[ends[run - 1] if run else 0 : ends[run]].tolist()) - {0}
             if named:
-                return row[0], row[1], named
-            width = 32 if family == 4 else 128
-            spare = width - row[1] + 1
-            row = prefixes.longest(family, row[0] >> spare << spare, row[1] - 1) if row[1] else None
+                return start, bits, named
         return None
 
     @cached_property

@@ -2,7 +2,7 @@
 
 Addresses are matched and their columns gathered over whole blocks (`columns`, `tabulated`). What is
 no plain address of a net that no other net crosses (ranges, errors, pieces of cut nets) goes row by
-row through the answer. `docs`: the contract's columns are in `columns.COLUMNS`.
+row through the answer.
 """
 
 from __future__ import annotations

@@ -154,6 +154,16 @@ def test_origins_are_of_all_vrps_that_cover_a_prefix(tmp_path: Path) -> None:
         vrps.origins_for(4, 1, 24)
 
 
+def test_the_closest_prefix_is_one_that_somebody_may_announce(tmp_path: Path) -> None:
+    text = CSV + "AS0,0.0.0.0/0,0,x\nAS7,192.0.2.0/25,25,x\nAS0,192.0.2.128/25,25,x\n"
+    vrps = read_vrps([put(tmp_path, text)])
+    assert vrps.closest(4, 0xC0000201, 32) == (0xC0000200, 25, {7})
+    assert vrps.closest(4, 0xC0000281, 32) == (0xC0000200, 24, {64500, 64501})
+    assert vrps.closest(4, 0xC0000200, 23) is None
+    assert vrps.closest(6, 0x20010DB8 << 96, 48) is not None
+    assert read_vrps([]).closest(4, 10 << 24, 8) is None
+
+
 MAXIMUM = "a record without a legal maximum length"
 BAD_ROAS: list[tuple[object, str]] = [
     ({"asn": 1, "prefix": "192.0.2.0", "maxLength": 24}, "a record without a prefix"),
