@@ -157,8 +157,8 @@ def test_origins_are_of_all_vrps_that_cover_a_prefix(tmp_path: Path) -> None:
 def test_the_closest_prefix_is_one_that_somebody_may_announce(tmp_path: Path) -> None:
     text = CSV + "AS0,0.0.0.0/0,0,x\nAS7,192.0.2.0/25,25,x\nAS0,192.0.2.128/25,25,x\n"
     vrps = read_vrps([put(tmp_path, text)])
-    assert vrps.closest(4, 0xC0000201, 32) == (0xC0000200, 25, {7})
-    assert vrps.closest(4, 0xC0000281, 32) == (0xC0000200, 24, {64500, 64501})
+    assert vrps.closest(4, 0xC0000201, 32) == (0xC0000200, 25, frozenset({7}))
+    assert vrps.closest(4, 0xC0000281, 32) == (0xC0000200, 24, frozenset({64500, 64501}))
     assert vrps.closest(4, 0xC0000200, 23) is None
     assert vrps.closest(6, 0x20010DB8 << 96, 48) is not None
     assert read_vrps([]).closest(4, 10 << 24, 8) is None
