@@ -54,7 +54,9 @@ class Relations(NamedTuple):
         """Return the providers of an AS, ascending; none where the files do not know it."""
         if not 0 <= asn < files.AS_LIMIT:
             return ()
-        low, high = np.searchsorted(self.key, np.array([asn, asn + 1], np.uint64) << _SHIFT)
+        first = np.uint64(asn) << _SHIFT
+        low = int(np.searchsorted(self.key, first))
+        high = int(np.searchsorted(self.key, first | np.uint64(0xFFFFFFFF), "right"))
         return tuple((self.key[low:high] & np.uint64(0xFFFFFFFF)).tolist())
 
 

@@ -328,7 +328,7 @@ AS = st.one_of(st.integers(1, 6), st.integers(1, (1 << 32) - 1))
 @settings(deadline=None)
 @given(st.lists(st.tuples(AS, AS, st.sampled_from((-1, 0)))))
 def test_relations_agree_with_a_naive_scan(folder: Path, pairs: list[tuple[int, int, int]]) -> None:
-    pairs = [(4_000_000_000, 4_000_000_001, -1), *pairs]
+    pairs = [(4_000_000_000, 4_000_000_001, -1), (1, (1 << 32) - 1, -1), *pairs]
     text = "".join(f"{left}|{right}|{kind}\n" for left, right, kind in pairs)
     relations = read_relations([put(folder, text)])
     transit = {(right, left) for left, right, kind in pairs if kind and left != right}
