@@ -91,7 +91,7 @@ def select(
     wanted = _judged(tables, verdicts, confidence)
     apart = unheld(tables)
     hidden = apart if "unknown" not in verdicts or confidence != "low" else apart[:0]
-    shown_too = np.setdiff1d(apart, hidden)
+    shown_too = _without(apart, hidden)
     blocks = None if lessor is None else _blocks(index, lessor)
     if blocks is None:
         rows = begin + np.flatnonzero(wanted[cells(tables, "piece_verdict")[begin:end]])
@@ -99,8 +99,10 @@ def select(
         rows = _beginning_in(tables, blocks)
         rows = rows[(begin <= rows) & (rows < end)]
         rows = rows[wanted[cells(tables, "piece_verdict", rows)]]
-    rows = np.setdiff1d(rows, hidden)
-    rows = np.union1d(rows, shown_too[(begin <= shown_too) & (shown_too < end)])
+    rows = _without(rows, hidden)
+    shown_too = _without(shown_too[(begin <= shown_too) & (shown_too < end)], rows)
+    if len(shown_too):
+        rows = np.sort(np.concatenate([rows, shown_too]))
     role = cells(tables, "piece_role", rows) & layout.ROLE_BITS
     rows = rows[(role != layout.REGISTRY) & (role != layout.PLACEHOLDER)]
     if bounds is not None:
@@ -117,6 +119,16 @@ def select(
     if facilitator is not None:
         rows = rows[facilitated(index, rows, facilitator)]
     return rows
+
+
+def _without(rows: Ints, others: Ints) -> Ints:
+    """Return the rows that are none of others; both ascend."""
+    if not len(rows) or not len(others):
+        return rows
+    few, many = (rows, others) if len(rows) < len(others) else (others, rows)
+    place = np.minimum(np.searchsorted(many, few), len(many) - 1)
+    same = many[place] == few
+    return rows[~same] if few is rows else np.delete(rows, place[same])
 
 
 def _judged(tables: Tables, verdicts: Collection[str], confidence: str) -> Bools:
