@@ -42,6 +42,8 @@ class LeasesError(Error, ValueError):
 class Row(NamedTuple):
     """Describe a net and its verdict. ``rules`` fired; ``abuse`` are the registry's mailboxes.
 
+    ``route`` and ``origins`` are what the verdict went by (`facts.announced_by`).
+
     Lessor and lessee are None where the verdict says that nothing is leased, and when unknown.
     """
 
