@@ -88,10 +88,7 @@ def build(
         writer.check_space(path, target, _least_size(found))
         reports = [Report(source.name, source.place, source.size) for source in found]
         for place in (*routes, *vrps, *relationships, *as_orgs):
-            if os.path.realpath(place) in own:
-                raise DumpError(
-                    place, "is where the index is to be written: choose another place with -o"
-                )
+            sources.keep_apart(place, own)
         evidence = read_evidence(routes, vrps, relationships, as_orgs, without, desk)
         beside = of_evidence(evidence.files)
         with writer.IndexFile(path) as file:
@@ -115,12 +112,11 @@ def build(
             reports += beside
             meta = file.finish(
                 _meta(reports, skipped, rows.origins, assembled)
+                | _rules(evidence)
                 | {
                     "stated": stated.entries, "iana": iana_rows,
                     "special": load_special() if special is None else special,
-                    "warnings": warnings, "rules_off": sorted(evidence.without),
-                    "facilitators": Known(evidence.fingerprints).entries(),
-                    "fingerprints": [one.to_json() for one in evidence.fingerprints.parties],
+                    "warnings": warnings,
                 }
             )  # fmt: skip
         writer.seal(path, _build_id(reports, snapshot, strict, evidence), meta)
@@ -348,6 +344,15 @@ def _build_id(
     for report in reports:
         digest.update(f"{report.name} {report.sha256} {report.date}\n".encode())
     return digest.digest()[:16]
+
+
+def _rules(evidence: Evidence) -> dict[str, Any]:
+    """Return what verdicts went by beside routes and AS files, for the metadata."""
+    return {
+        "rules_off": sorted(evidence.without),
+        "facilitators": Known(evidence.fingerprints).entries(),
+        "fingerprints": [one.to_json() for one in evidence.fingerprints.parties],
+    }
 
 
 def _meta(

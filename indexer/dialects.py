@@ -56,10 +56,8 @@ def recognise(paths: Sequence[str], beside: str, own: frozenset[str]) -> Recogni
         raise DumpError(missing[0], "there is no such file or folder")
     recognised = Recognised([], [], {})
     for path, named in files:
-        if named and os.path.realpath(path) in own:
-            raise DumpError(
-                path, "is where the index is to be written: choose another place with -o"
-            )
+        if named:
+            sources.keep_apart(path, own)
         if named or os.path.isfile(path):
             _take(path, named, beside, recognised)
     if "-" in paths:

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rirdex.query.columns import no_names
 from rirdex.query.errors import Error
 from rirdex.query.fingerprints import Fingerprints, Party
 from rirdex.query.names import normal_many
-from rirdex.query.rpsl import is_name
 
 from .freetext import places
 from .intern import Dictionary, hash_spans
@@ -26,7 +26,6 @@ from .scan import Ints, padded
 _SLICE: Final = 1 << 16
 _NO_COUNTRY: Final = (b"ZZ", b"EU", b"AP")  # regions, and nowhere
 _MOST: Final = 255
-_BEGINS = np.array([code > 127 or chr(code).isalnum() for code in range(256)])
 Finder = Callable[[bytes], int]
 
 
@@ -95,7 +94,9 @@ def identify(rows: Rows, objects: Ints, org_object: Ints, known: Known) -> Ident
     of_name, known_name = _named(rows.words["name"], known)
     of_descr, known_descr = _named(rows.words["descr"], known)
     netname, own = rows.code("netname"), rows.code("name")
-    descr = np.where(_no_names(rows.words["descr"])[rows.code("descr")], 0, rows.code("descr"))
+    descrs = rows.words["descr"]
+    nameless = no_names(np.frombuffer(descrs.text, np.uint8), descrs.at)
+    descr = np.where(nameless[rows.code("descr")], 0, rows.code("descr"))
     # Most nets are told by more than their netname.
     alone = np.unique(netname[(descr == 0) & (names[org] == 0)])
     of_netname = np.zeros(len(rows.words["netname"]), np.uint64)
@@ -125,16 +126,6 @@ def of_codes(words: Dictionary, codes: NDArray[np.uint32], find: Finder) -> NDAr
     used = used[used > 0]
     table[used] = [find(text) for text in words.texts(used)]
     return table
-
-
-def _no_names(words: Dictionary) -> NDArray[np.bool_]:
-    """Mark the texts that can be nobody's name. They begin with no letter and no digit."""
-    data = np.append(np.frombuffer(words.text, np.uint8), np.uint8(65))
-    head = data[words.at[:-1]]
-    marked = np.zeros(len(words), bool)
-    for code in np.flatnonzero(~_BEGINS[head]).tolist():
-        marked[code] = not is_name(words[code].decode("utf-8", "replace"))
-    return marked
 
 
 def _country(text: bytes) -> int:

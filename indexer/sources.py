@@ -224,6 +224,12 @@ class Opened(NamedTuple):
     close: Callable[[], None]
 
 
+def keep_apart(path: str, own: frozenset[str]) -> None:
+    """Refuse an input that is one of the files of the build itself. Raises `DumpError`."""
+    if os.path.realpath(path) in own:
+        raise DumpError(path, "is where the index is to be written: choose another place with -o")
+
+
 def open_source(source: Source, progress: Callable[[int], object] = lambda _: None) -> Opened:
     """Open a source's text for reading."""
     kind = compression(source.path)

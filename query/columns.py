@@ -98,6 +98,17 @@ class Dictionary(NamedTuple):
         return Texts((self.text,), np.zeros(len(codes), np.int8), start, length)
 
 
+def no_names(text: NDArray[np.uint8], at: NDArray[Any]) -> Bools:
+    """Mark the texts of a dictionary that can be nobody's name (`rpsl.is_name`)."""
+    # They begin with no letter and no digit: few do.
+    head = np.append(text, np.uint8(65))[at[:-1]]
+    marked = np.array([code < 128 and not chr(code).isalnum() for code in range(256)])[head]
+    for code in np.flatnonzero(marked).tolist():
+        name = bytes(text[at[code] : at[code + 1]]).decode("utf-8", "replace")
+        marked[code] = not is_name(name)
+    return np.asarray(marked)
+
+
 class Dictionaries:
     """Hold the texts of an index for columns: made once, used for every block of rows."""
 
@@ -120,12 +131,7 @@ class Dictionaries:
     @cached_property
     def nameless(self) -> Bools:
         """Return which texts of descr are nobody's name."""
-        text, at = self["descr"]
-        head = np.append(text, np.uint8(65))[at[:-1]]
-        odd = ~np.array([code > 127 or chr(code).isalnum() for code in range(256)])[head]
-        for code in np.flatnonzero(odd).tolist():
-            odd[code] = not is_name(bytes(text[at[code] : at[code + 1]]).decode("utf-8", "replace"))
-        return np.asarray(odd)
+        return no_names(*self["descr"])
 
     @cached_property
     def mail(self) -> Ints:

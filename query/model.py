@@ -128,10 +128,10 @@ class Answer:
             nets.pop(0)
         if not nets:
             return nets
-        roles, above = self._tables.piece_role, self._tables.piece_above
-        piece = end = nets[0]._piece
-        while piece >= 0 and roles[piece] & layout.ROLE_BITS != layout.HOLDER:
-            piece = above[piece]
+        from .verdicts import holding
+
+        end = nets[0]._piece
+        piece = holding(self._tables, end)
         if piece >= 0 and all(net._piece != piece for net in nets):
             end = -1  # the verdict is for a holder that does not hold all of the range
         return [Net(self._tables, net.id, net._piece, end) for net in nets]

@@ -84,9 +84,14 @@ def role_of(tables: Tables, piece: int, last: int) -> str:
             return role
         alike = alike and bool(roles[last] & layout.AS_ABOVE)
         last = tables.piece_above[last]
-    while last >= 0 and not _holds(tables, last):
-        last = tables.piece_above[last]
-    return role if alike or last < 0 else "facilitator"
+    return role if alike or holding(tables, last) < 0 else "facilitator"
+
+
+def holding(tables: Tables, piece: int) -> int:
+    """Return the first piece from one up that is its holder's, -1 for none."""
+    while piece >= 0 and not _holds(tables, piece):
+        piece = tables.piece_above[piece]
+    return piece
 
 
 def _holds(tables: Tables, piece: int) -> bool:
@@ -114,9 +119,7 @@ def judged_of(answer: Answer) -> Judged | None:
     if not chain:
         return None
     tables, holder = answer.tables, answer.holder_net
-    piece = chain[-1]._piece
-    while piece >= 0 and not _holds(tables, piece):
-        piece = tables.piece_above[piece]
+    piece = holding(tables, chain[-1]._piece)
     if piece >= 0 and (holder is None or holder._piece != piece):
         return Judged("unknown", "low", "", _BIT["no-holder"], 0)
     return judged(tables, chain[-1]._piece)
