@@ -62,6 +62,8 @@ def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     return re.compile(cell), re.compile(cell + b"(?:" + delimiter + cell + rb")*+\n")
 
 
+_TIDY: Final = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^",]*+)'
+_PLAIN: Final = re.compile(_TIDY + b"(?:," + _TIDY + b")*+")  # a record of CSV, regular in quotes
 _PATTERNS: Final = {delimiter: _patterns(delimiter) for delimiter in (b",", b"\t")}
 
 
@@ -288,12 +290,17 @@ def cell_of(value: bytes) -> bytes:
 def _kept(
     text: bytes, cells: Cells, delimiter: bytes, width: int, regular: bool, faults: dict[int, str]
 ) -> list[bytes]:
-    """Return each record as ``width`` cells of CSV; more cells than that are a fault."""
+    """Return each record as ``width`` cells of CSV; more cells than that are a fault.
+
+    A record is kept as it stands, or written anew, whatever stands beside it.
+    """
     kept = [text[a:b] for a, b in zip(cells.start.tolist(), cells.end.tolist(), strict=True)]
-    if not regular or (delimiter != b"," and (b'"' in text or b"," in text)):
+    if delimiter != b"," and (b'"' in text or b"," in text):
         odd = set(range(len(kept)))
     else:
         odd = set(np.flatnonzero(cells.size != width).tolist())
+        if not regular:
+            odd |= {row for row, record in enumerate(kept) if not _PLAIN.fullmatch(record)}
         if b"\r" in text:
             odd |= {row for row, record in enumerate(kept) if b"\r" in record}
         if delimiter != b",":

@@ -683,10 +683,18 @@ def test_finding_takes_time_in_proportion(filling: bytes) -> None:
 # -- all forms ----------------------------------------------------------------------------------
 
 
+QUOTES = st.lists(
+    st.sampled_from([b'"', b'""', b",", b"\t", b"\n", b"\r", b"\r\n", b"a", b"\0", b" ", BOM]),
+    max_size=40,
+).map(b"".join)
+
+
 @given(
-    st.binary(max_size=200) | TEXTS, st.sampled_from(FORMS), st.integers(1, 9), st.booleans()
+    st.binary(max_size=200) | TEXTS | QUOTES,
+    st.sampled_from(FORMS), st.integers(1, 9), st.booleans(),
 )  # fmt: skip
-@settings(max_examples=400)
+@example(b'"b"\n\0"\n', "csv", 1, True)
+@settings(max_examples=800)
 def test_no_bytes_break_a_reader_and_reads_do_not_matter(
     text: bytes, form: str, step: int, keep: bool
 ) -> None:
