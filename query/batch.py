@@ -1,43 +1,36 @@
 """Answer millions of queries: blocks of them in, rows of chosen columns out, order kept.
 
-Addresses are matched and their columns gathered over whole blocks (`columns`, `tabulated`). What is
-no plain address of a net that no other net crosses (ranges, errors, pieces of cut nets) goes row by
-row through the answer.
+The columns of a net are written once for all rows of a block that have them, and put between the
+columns of the rows. What is no address (ranges, errors) is written row by row.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
-from itertools import chain, count, islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, groupby, islice, repeat
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol
 
-import numpy as np
-
-from . import audited
-from .addresses import Span, format_address
-from .audited import Bools, Ints
-from .blocks import Block
-from .cells import Json
-from .columns import COLUMNS, OF_ROWS, Dictionaries, Nets, Texts, texts_of, value_of
+from .addresses import Span
+from .blocks import Block, Piece
+from .columns import COLUMNS
 from .delimited import cells_of
+from .entries import LISTS, Entries, Value, value_of
 from .errors import Error
 from .inputs import open_blocks
-from .many import pieces_of
+from .matched import Matched, Matcher, written
 from .model import Answer
-from .render import json_line
-from .tabulated import Table, spliced
+from .objects import Objects, beside, distinct, joined
+from .tabulated import Table
 
 if TYPE_CHECKING:
     from .index import Index
 
 FORMS: Final = ("csv", "tsv", "jsonl")
+OF_ROWS: Final = ("ip", "input")  # the others are those of an answer
 _SHOWN: Final = 1000  # bytes of a query that is none
-_LISTS: Final = ("country", "mnt_by", "descr", "origins")
-_KEPT: Final = "rirdex_"
-_RANKED: Final = ("contact", "contact_rule")
 
 
 class BatchError(Error, ValueError):
@@ -52,6 +45,28 @@ class Done(NamedTuple):
     invalid: int
 
 
+class Writer(Protocol):
+    """Write rows in some form; `Table` and `Objects` do."""
+
+    def head(self, names: Sequence[str]) -> bytes: ...
+    def row(self, names: Sequence[str], values: Sequence[Value]) -> bytes: ...
+    def between(self, names: Sequence[str]) -> list[bytes]: ...
+    def cells(self, texts: Sequence[bytes]) -> list[bytes]: ...
+    def spans(
+        self, entries: Entries, names: Sequence[str], between: Sequence[bytes]
+    ) -> list[bytes]: ...
+
+
+def checked(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns. Raises `BatchError` for one that there is not, and for none."""
+    unknown = [name for name in columns if name not in COLUMNS]
+    if unknown or not columns:
+        raise BatchError(
+            f"{', '.join(unknown) or 'nothing'} is no column: choose from {', '.join(COLUMNS)}"
+        )
+    return tuple(columns)
+
+
 class Batch:
     """Turn blocks of queries into rows of columns.
 
@@ -63,237 +78,131 @@ class Batch:
         self, index: Index, columns: Sequence[str], form: str = "csv", *, safe: bool = False,
         kept: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        unknown = [name for name in columns if name not in COLUMNS]
-        if unknown or not columns:
-            raise BatchError(
-                f"{', '.join(unknown) or 'nothing'} is no column: choose from {', '.join(COLUMNS)}"
-            )
+        self.columns = checked(columns)
         if form not in FORMS:
             raise BatchError(f"{form!r} is no form of output: give one of {', '.join(FORMS)}")
-        self.columns, self.form = tuple(columns), form
-        self._index, self._safe, self._kept = index, safe, tuple(kept)
-        tables = index._tables
-        self._of_query = set(OF_ROWS)
-        if set(columns) & set(_RANKED) and (index.desk.overrides or len(tables.origin_asn)):
-            # What the desk says of ranges and AS numbers differs within a net.
-            self._of_query.update(_RANKED)
-        self._known = Dictionaries(index)
-        self._table = Table("\t" if form == "tsv" else ",", safe)
-        cut = np.zeros(tables.nets, bool)
-        cut[audited.cells(tables, "piece_net")] = True
-        self._whole = np.append(~cut, True)  # the last one stands for no net
+        self._kept, self._safe = tuple(kept), safe
+        self._matcher = Matcher(index, self.columns)
+        self._table: Table | None = None
+        self._writer: Writer
+        if form == "jsonl":
+            self.columns = tuple(dict.fromkeys(self.columns))
+            self._writer = Objects()
+            self._kept = tuple(distinct(self._kept))
+        else:
+            self._writer = self._table = Table("\t" if form == "tsv" else ",", safe)
+        self._names = beside(self._kept, self.columns)
+        # Where a kept object may have a member of the same name as a column.
+        names = "|".join(map(re.escape, self.columns))
+        self._taken = re.compile(rf'"(?:{names})"|\\'.encode())
 
     def header(self) -> bytes:
         """Return the line of the names of columns; those of the input come first."""
-        if self.form == "jsonl":
-            return b""
-        return self._table.line([*self._kept, *_beside(self._kept, self.columns)])
+        return self._writer.head([*self._kept, *self._names])
 
     def rows(self, block: Block) -> Done:
         """Return the rows of a block."""
-        count = len(block.start)
-        pieces = np.full(count, -1, np.int64)
-        known = np.flatnonzero(block.known)
-        pieces[known] = pieces_of(self._index, block.numbers[known])
-        singles: dict[int, Answer | str] = {}
-        for row, asked in block.others.items():
-            if isinstance(asked, Span) and asked.kind == "address":
-                pieces[row] = self._index._piece(asked.family, asked.first)
-            elif isinstance(asked, Span):
-                piece = self._index._piece(asked.family, asked.first)
-                tables = self._index._tables
-                singles[row] = Answer(self._index, tables, written(asked), asked, piece)
-            else:
-                singles[row] = asked
-        nothing = len(self._whole) - 1
-        plain = pieces < nothing
-        plain &= self._whole[np.where(plain, pieces, nothing)]
-        plain[list(singles)] = False
-        invalid = sum(isinstance(found, str) for found in singles.values())
-        if self.form == "jsonl":
-            return Done(self._as_json(block, pieces, plain, singles), count, invalid)
-        return Done(self._as_table(block, pieces, plain, singles), count, invalid)
-
-    # -- tables -------------------------------------------------------------------------------
-
-    def _as_table(
-        self, block: Block, pieces: Ints, plain: Bools, singles: dict[int, Answer | str]
-    ) -> bytes:
-        many = np.flatnonzero(plain)
-        text, at = b"", np.zeros(1, np.int64)
-        if len(many):
-            there = pieces[many] >= 0
-            nets, place = np.unique(pieces[many][there], return_inverse=True)
-            found = Nets(self._known, nets)
-            columns = [
-                self._of_rows(block, many, name) if name in self._of_query
-                else found.column(name).at(place, there)
-                for name in self.columns
-            ]  # fmt: skip
-            text, at = self._table.lines(columns)
-        few = np.flatnonzero(~plain)
-        lines = [
-            self._table.line(
-                [self._cell(block, row, pieces, singles, name) for name in self.columns]
-            )
-            for row in few.tolist()
-        ]
-        if not len(few) and block.kept is None:
-            return text
-        every = spliced(text, at, few, lines)
+        if not len(block.start):
+            return Done(b"", 0, 0)
+        matched = self._matcher.match(block)
         if block.kept is None:
-            return every
-        kept: list[bytes] = block.kept
-        if self._safe or self.form == "tsv":
-            kept = [self._table.own(cells_of(record)) for record in kept]
-        separator = self._table.separator.encode()
-        own = _lines(every)
-        return b"".join(record + separator + line for record, line in zip(kept, own, strict=True))
+            lines = self._lines(block, matched, self._names)
+        elif self._table is not None:
+            lines = self._lines(block, matched, self._names)
+            lines = self._with_cells(self._table, block.kept, lines)
+        else:
+            lines = self._with_objects(block, matched, block.kept)
+        invalid = sum(isinstance(found, str) for found in matched.singles.values())
+        return Done(b"".join(lines), len(lines), invalid)
 
-    def _of_rows(self, block: Block, rows: Ints, name: str) -> Texts:
-        """Return a column that is of the query, not of its net."""
-        if name == "error":
-            return texts_of([b""], np.zeros(len(rows), np.int64))
-        if name not in ("ip", "input"):
-            answers = (self._index.lookup(self._ip(block, row)) for row in rows.tolist())
-            value: Callable[[Answer], str] = partial(value_of, name=name)
-            if name in _RANKED and not self._index.desk.overrides:
-                value = self._remembered(value)
-            return texts_of([value(answer).encode("utf-8", "replace") for answer in answers])
-        buffer = np.frombuffer(block.text + bytes(8), np.uint8)
-        length = block.end[rows] - block.start[rows]
-        spans = Texts((buffer,), np.zeros(len(rows), np.int8), block.start[rows], length)
-        if name == "input" or not block.others:
-            return spans
-        others = [k for k, row in enumerate(rows.tolist()) if row in block.others]
-        if not others:
-            return spans
-        written = texts_of([self._ip(block, int(rows[k])).encode() for k in others])
-        source, start = spans.source, spans.start.copy()
-        source[others], start[others], length[others] = 1, written.start, written.length
-        return Texts((buffer, *written.buffers), source, start, length)
+    def _lines(self, block: Block, matched: Matched, names: Sequence[str]) -> list[bytes]:
+        """Return the lines of a block, without what is kept of its input."""
+        entry = matched.entry.tolist()
+        between = self._writer.between(names)
+        parts: list[Sequence[bytes] | repeat[bytes]] = []
+        at = 0
+        for of_rows, group in groupby(self.columns, OF_ROWS.__contains__):
+            columns = [*group]
+            marks = between[at : (at := at + len(columns)) + 1]
+            if of_rows:
+                for mark, name in zip(marks, columns, strict=False):
+                    parts += [repeat(mark), self._writer.cells(_texts(block, name))]
+            else:
+                spans = self._writer.spans(matched.entries, columns, marks)
+                parts += [repeat(marks[0]), [spans[place] for place in entry]]
+        parts.append(repeat(between[-1]))
+        lines = [*map(b"".join, zip(*parts, strict=False))]
+        for row, found in matched.singles.items():
+            values = [_value(block, row, found, name) for name in self.columns]
+            lines[row] = self._writer.row(names, values)
+        return lines
 
-    def _remembered(self, value: Callable[[Answer], str]) -> Callable[[Answer], str]:
-        """Return a function that asks once for all addresses of a net with the same origins."""
-        known: dict[tuple[int, tuple[int, ...]], str] = {}
+    def _with_cells(self, table: Table, kept: list[bytes], lines: list[bytes]) -> list[bytes]:
+        """Put the records of the input before lines of a table."""
+        if self._safe or table.separator != ",":
+            kept = [table.own(cells_of(record)) for record in kept]
+        separator = table.separator.encode()
+        return [record + separator + line for record, line in zip(kept, lines, strict=True)]
 
-        def asked(answer: Answer) -> str:
-            key = answer._piece, answer.origins
-            if key not in known:
-                known[key] = value(answer)
-            return known[key]
-
-        return asked
-
-    def _ip(self, block: Block, row: int) -> str:
-        """Return the canonical form of a query, or its text where it is none."""
-        asked = block.others.get(row)
-        if isinstance(asked, Span):
-            return written(asked)
-        begin, end = int(block.start[row]), int(block.end[row])
-        if end - begin > _SHOWN:
-            end = begin + _SHOWN
-            while end > begin + _SHOWN - 4 and block.text[end] & 0xC0 == 0x80:
-                end -= 1  # no letter is cut in two
-        return block.text[begin:end].decode("utf-8", "replace")
-
-    def _cell(
-        self, block: Block, row: int, pieces: Ints, singles: dict[int, Answer | str], name: str
-    ) -> str:
-        """Return a cell of a row that is written by itself."""
-        if name == "ip":
-            return self._ip(block, row)
-        if name == "input":
-            return block.text[int(block.start[row]) : int(block.end[row])].decode(
-                "utf-8", "replace"
-            )
-        answer = self._answer(block, row, pieces, singles)
-        if isinstance(answer, str):
-            return answer if name == "error" else ""
-        return "" if name == "error" else value_of(answer, name)
-
-    def _answer(
-        self, block: Block, row: int, pieces: Ints, singles: dict[int, Answer | str]
-    ) -> Answer | str:
-        found = singles.get(row)
-        if found is None:
-            found = singles[row] = self._index.lookup(self._ip(block, row))
-        return found
-
-    # -- JSON lines ---------------------------------------------------------------------------
-
-    def _as_json(
-        self, block: Block, pieces: Ints, plain: Bools, singles: dict[int, Answer | str]
-    ) -> bytes:
-        lines = []
-        for row in range(len(pieces)):
-            answer = self._answer(block, row, pieces, singles)
-            kept = self._object(block.kept[row]) if block.kept else b"{}"
-            names = _beside(json.loads(kept), self.columns)
-            own: Json = {}
-            for name, called in zip(self.columns, names, strict=True):
-                cell = self._cell(block, row, pieces, singles, name)
-                value: Any = [] if name in _LISTS else cell or None
-                if name in _LISTS and not isinstance(answer, str) and answer.chain:
-                    value = _listed(answer, name)
-                elif name == "depth" and cell:
-                    value = int(cell)
-                own[called] = value
-            lines.append(_joined(kept, json_line(own).encode()) + b"\n")
-        return b"".join(lines)
+    def _with_objects(self, block: Block, matched: Matched, kept: list[bytes]) -> list[bytes]:
+        """Put the members of the input before those of objects, whose names give way."""
+        if self._kept:
+            kept = [self._object(record) for record in kept]
+            lines = self._lines(block, matched, self._names)
+        else:
+            rows: dict[tuple[str, ...], list[int]] = {}
+            for row, record in enumerate(kept):
+                taken = json.loads(record) if self._taken.search(record) else ()
+                rows.setdefault(tuple(beside(taken, self.columns)), []).append(row)
+            lines = [b""] * len(kept)
+            for names, places in rows.items():
+                found = self._lines(block, matched, names)
+                for row in places:
+                    lines[row] = found[row]
+        return [joined(record, line) for record, line in zip(kept, lines, strict=True)]
 
     def _object(self, kept: bytes) -> bytes:
-        """Return a record of the input as an object of JSON; one that is one stays as it is."""
-        if not self._kept:
-            return kept
+        """Return a record of the input's cells as an object of JSON."""
         cells = (cell.decode("utf-8", "replace") for cell in cells_of(kept))
-        named = dict(zip(_distinct(self._kept), cells, strict=True))
-        return json.dumps(named, ensure_ascii=False).encode()
+        return json.dumps(dict(zip(self._kept, cells, strict=True)), ensure_ascii=False).encode()
 
 
-def _beside(taken: Collection[str], columns: Sequence[str]) -> list[str]:
-    """Return what columns are called beside those of the input."""
-    names = []
-    for name in columns:
-        while name in taken:
-            name = _KEPT + name
-        names.append(name)
-    return names
+def _texts(block: Block, name: str) -> list[bytes]:
+    """Return a column of the rows: their text as it stood, or the canonical one."""
+    start, end = block.start, block.end
+    found = block.text[: end[-1]].split(b"\n")
+    if len(found) != len(end) or start[0] or (start[1:] != end[:-1] + 1).any():
+        spans = zip(start.tolist(), end.tolist(), strict=True)
+        found = [block.text[begin:stop] for begin, stop in spans]
+    if name == "ip":
+        for row, asked in block.others.items():
+            found[row] = written(asked).encode() if isinstance(asked, Span) else b""
+    return found
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Return names of columns as members of one object: one that comes again gets a number."""
-    found: dict[str, None] = {}
-    for name in names:
-        others = (f"{name}_{number}" for number in count(2))
-        found[name if name not in found else next(n for n in others if n not in found)] = None
-    return list(found)
+def ip_of(block: Block, row: int) -> str:
+    """Return the canonical form of a query, or the beginning of its text where it is none."""
+    asked = block.others.get(row)
+    if isinstance(asked, Span):
+        return written(asked)
+    begin, end = int(block.start[row]), int(block.end[row])
+    if end - begin > _SHOWN:
+        end = begin + _SHOWN
+        while end > begin + _SHOWN - 4 and block.text[end] & 0xC0 == 0x80:
+            end -= 1  # no letter is cut in two
+    return block.text[begin:end].decode("utf-8", "replace")
 
 
-def _joined(kept: bytes, own: bytes) -> bytes:
-    """Return the object that has the members of two, the first one as it is written."""
-    head = kept.rstrip()[:-1].rstrip()
-    return own if head.endswith(b"{") and len(head.lstrip()) == 1 else head + b", " + own[1:]
-
-
-def _listed(answer: Answer, name: str) -> list[Any]:
-    return list(answer.origins if name == "origins" else getattr(answer.chain[-1], name))
-
-
-def _lines(text: bytes) -> list[bytes]:
-    """Return the lines of a text, with their line feeds; none is within quotes."""
-    return [line + b"\n" for line in text.split(b"\n")[:-1]]
-
-
-def written(asked: Span) -> str:
-    """Return a query as its canonical text."""
-    first = format_address(asked.family, asked.first)
-    if asked.kind == "address":
-        return first
-    if asked.kind == "prefix":
-        width = 32 if asked.family == 4 else 128
-        return f"{first}/{width - (asked.last - asked.first + 1).bit_length() + 1}"
-    return f"{first} - {format_address(asked.family, asked.last)}"
+def _value(block: Block, row: int, found: Answer | str, name: str) -> Value:
+    """Return what stands in a column of a row that has an answer, or an error, of its own."""
+    if name == "ip":
+        return ip_of(block, row)
+    if name == "input":
+        return block.text[int(block.start[row]) : int(block.end[row])].decode("utf-8", "replace")
+    if name == "error":
+        return found if isinstance(found, str) else None
+    value = None if isinstance(found, str) else value_of(found, name)
+    return () if value is None and name in LISTS else value
 
 
 def run(
@@ -314,8 +223,12 @@ def run(
     batch = Batch(index, columns, form, safe=safe, kept=reading.header if keep else ())
     if header:
         write(batch.header())
+
+    def answered(piece: Piece) -> Done:
+        return batch.rows(reading.block(piece))
+
     rows = invalid = 0
-    for done in _done(batch, reading.blocks, jobs):
+    for done in spread(answered, reading.pieces, jobs):
         write(done.text)
         rows, invalid = rows + done.rows, invalid + done.invalid
         if told is not None:
@@ -323,14 +236,17 @@ def run(
     return rows, invalid
 
 
-def _done(batch: Batch, blocks: Iterator[Block], jobs: int | None) -> Iterator[Done]:
+def spread(
+    work: Callable[[Piece], Done], pieces: Iterator[Piece], jobs: int | None
+) -> Iterator[Done]:
+    """Yield what is made of the pieces of an input, in order; see `run` for ``jobs``."""
     if jobs is None:
-        first = list(islice(blocks, 2))
-        blocks = chain(first, blocks)
+        first = list(islice(pieces, 2))
+        pieces = chain(first, pieces)
         jobs = min(os.cpu_count() or 1, 8) if len(first) > 1 else 0
     if not jobs:
-        yield from map(batch.rows, blocks)
+        yield from map(work, pieces)
         return
     from .workers import in_order
 
-    yield from in_order(batch.rows, blocks, jobs)
+    yield from in_order(work, pieces, jobs)

@@ -1,8 +1,7 @@
 """Give the columns of `batch` for many nets at once, as spans of texts that nobody copies.
 
-A column is texts in a buffer of the index, chosen by codes. What needs more than codes (the ranked
-contacts, descriptions of several lines) is asked of the answer, net by net. Which columns there
-are, and what they mean, is in `COLUMNS`.
+A column is texts in a buffer of the index, chosen by codes. Which columns there are is in
+`COLUMNS`, those that are read here in `OF_NETS`; the others are asked of answers (`entries`).
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from . import layout
 from .audited import Bools, Ints, cells, first_up
 from .layout import MORE_ITEMS, RESULT_BITS
-from .model import Answer
 from .parties import facilitators, nets_of, rules_of
 from .rpsl import is_name
 
@@ -35,7 +33,6 @@ MORE: Final = (
     "modified", "source", "route", "origins",
 )  # fmt: skip
 COLUMNS: Final = DEFAULT + MORE
-OF_ROWS: Final = ("ip", "error", "input", "route", "origins")  # the others are those of a net
 
 
 class Texts(NamedTuple):
@@ -129,6 +126,13 @@ class Dictionaries:
         return found
 
     @cached_property
+    def whole(self) -> Bools:
+        """Return which nets are crossed by no other, so that they are one piece."""
+        whole = np.ones(self.tables.nets, bool)
+        whole[cells(self.tables, "piece_net")] = False
+        return whole
+
+    @cached_property
     def nameless(self) -> Bools:
         """Return which texts of descr are nobody's name."""
         return no_names(*self["descr"])
@@ -154,22 +158,14 @@ class Nets:
         self._tables = known.tables
 
     def column(self, name: str) -> Texts:
-        """Return a column of `COLUMNS` but those in `OF_ROWS`."""
-        return _COLUMNS[name](self) if name in _COLUMNS else self._asked(name)
+        """Return one of the columns in `OF_NETS`."""
+        return OF_NETS[name](self)
 
     def _cell(self, name: str, rows: Ints | None = None) -> NDArray[Any]:
         return cells(self._tables, name, self.rows if rows is None else rows)
 
     def _coded(self, name: str) -> Texts:
         return self._known[name].texts(self._cell(f"net_{name}"))
-
-    def _asked(self, name: str) -> Texts:
-        index = self._known.index
-        found = []
-        for row in self.rows.tolist():
-            answer = Answer(index, self._tables, "", _span(index, row), row)
-            found.append(value_of(answer, name).encode("utf-8", "replace"))
-        return texts_of(found)
 
     @cached_property
     def holder(self) -> Ints:
@@ -302,7 +298,7 @@ def _words(nets: Nets, words: Iterable[str], codes: NDArray[Any]) -> Texts:
     return texts_of([word.encode() for word in words], codes.astype(np.int64))
 
 
-_COLUMNS: Final[dict[str, Callable[[Nets], Texts]]] = {
+OF_NETS: Final[dict[str, Callable[[Nets], Texts]]] = {
     "first": lambda nets: nets.ends("first"),
     "last": lambda nets: nets.ends("last"),
     **{
@@ -332,60 +328,3 @@ _COLUMNS: Final[dict[str, Callable[[Nets], Texts]]] = {
 def _numbers(numbers: Ints) -> Texts:
     largest = int(numbers.max(initial=0))
     return texts_of([b"%d" % number for number in range(largest + 1)], numbers)
-
-
-def _span(index: Index, row: int) -> Any:
-    from .addresses import Span
-
-    net = index.net(row)
-    return Span(net.family, *net.bounds, "range")
-
-
-# -- one answer -------------------------------------------------------------------------------
-
-
-def value_of(answer: Answer, name: str) -> str:
-    """Return what an answer has in a column, "" for nothing; lists joined with blanks."""
-    chain = answer.chain
-    if not chain:
-        return ""
-    last = chain[-1]
-    value: Any
-    match name:
-        case "country" | "mnt_by" | "descr":
-            value = " ".join(getattr(last, name))
-        case "org":
-            value = last.org_handle
-        case "holder" | "user" | "lessor" | "lessee" | "facilitator" | "sponsor":
-            party = getattr(answer, name)
-            value = party and (party.name or party.handle)
-        case "holder_handle":
-            value = answer.holder and answer.holder.handle
-        case "verdict" | "confidence":
-            value = getattr(answer.lease, name)
-        case "depth":
-            value = sum(net.role != "registry" for net in chain)
-        case "contact" | "contact_rule":
-            top = next(iter(answer.contacts), None)
-            value = top and (top.rule if name == "contact_rule" else top.mailbox or top.handle)
-        case "route":
-            value = answer.route
-        case "origins":
-            value = " ".join(map(str, answer.origins))
-        case "abuse" | "abuse_holder":
-            value = _abuse(answer, name)
-        case _:
-            value = getattr(last, name)
-    return "" if value is None else str(value)
-
-
-def _abuse(answer: Answer, name: str) -> str | None:
-    """Return the first mailbox by the registry's rule for the last net, or the holder's."""
-    from .contacts import for_last
-
-    chain = answer.chain
-    if name == "abuse_holder":
-        holder = answer.holder_net
-        chain = chain[: chain.index(holder) + 1] if holder else ()
-    found = for_last(answer.tables, chain) if chain else []
-    return next((contact.mailbox for contact in found if contact.mailbox), None)

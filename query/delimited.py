@@ -10,7 +10,7 @@ is never closed spoils its own line only. A line with nothing in it is no record
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import BinaryIO, Final, NamedTuple
@@ -75,14 +75,14 @@ def open_records(
     keep: bool,
     header: bool | None,
     size: int,
-) -> tuple[tuple[str, ...], Iterator[Block]]:
-    """Return the names of the columns, and the blocks of the records behind the header."""
+) -> tuple[tuple[str, ...], Iterator[Piece], Callable[[Piece], Block]]:
+    """Return the names of the columns, the pieces behind the header, what makes a block of one."""
     parts = pieces(stream, size, partial(whole_records, delimiter))
     for piece in parts:
         if (at := _opening(piece.text)) < len(piece.text):
             break
     else:
-        return (), iter(())
+        return (), iter(()), partial(_block, delimiter=delimiter, column=0, width=None)
     match = _PATTERNS[delimiter][1].match(piece.text, at)
     end = match.end() if match else len(piece.text)
     record = piece.text[at : end - 1].removesuffix(b"\r")
@@ -97,7 +97,8 @@ def open_records(
     else:
         names = tuple(f"column_{number + 1}" for number in range(len(names)))
     width = len(names) if keep else None
-    return names, _blocks(piece, parts, delimiter, column, width)
+    block = partial(_block, delimiter=delimiter, column=column, width=width)
+    return names, chain((piece,), parts), block
 
 
 def _opening(text: bytes) -> int:
@@ -131,21 +132,10 @@ def _column(names: tuple[str, ...], field: str | None, header: bool | None) -> t
     return known.index(wanted), True
 
 
-def _blocks(
-    piece: Piece, parts: Iterator[Piece], delimiter: bytes, column: int, width: int | None
-) -> Iterator[Block]:
-    for text, fault in chain((piece,), parts):
-        if fault and fault != NEVER_CLOSED:
-            yield faulty(text, fault, None if width is None else [b"," * (width - 1)])
-            continue
-        block = _block(text, delimiter, column, width, fault)
-        if len(block.start):
-            yield block
-
-
-def _block(
-    text: bytes, delimiter: bytes, column: int, width: int | None, fault: str | None
-) -> Block:
+def _block(piece: Piece, delimiter: bytes, column: int, width: int | None) -> Block:
+    text, fault = piece
+    if fault and fault != NEVER_CLOSED:
+        return faulty(text, fault, None if width is None else [b"," * (width - 1)])
     padded = text + PAD
     data = array_of(padded)
     regular = not fault and _is_regular(data, len(text), delimiter)

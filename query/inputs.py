@@ -9,7 +9,8 @@ about one read. Opening and unpacking files is left to the caller.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import accumulate
 from typing import BinaryIO, Final, NamedTuple
 
@@ -44,13 +45,22 @@ _NO_QUAD: Final = np.uint16(1 << 10)
 
 
 class Reading(NamedTuple):
-    """Hold the names of the columns of `Block.kept`, and the blocks.
+    """Hold the names of the columns of `Block.kept`, the pieces, and what makes a block of one.
 
     There are names for csv and tsv only: a kept JSON object has its own.
     """
 
     header: tuple[str, ...]
-    blocks: Iterator[Block]
+    pieces: Iterator[Piece]
+    block: Callable[[Piece], Block]
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks, none of them empty."""
+        for piece in self.pieces:
+            block = self.block(piece)
+            if len(block.start):
+                yield block
 
 
 def open_blocks(
@@ -80,10 +90,13 @@ def open_blocks(
             *open_records(stream, delimiter, field=field, keep=keep, header=header, size=size)
         )
     if form == "jsonl":
-        return Reading((), _objects(stream, field or _FIELD, keep, size))
+        block = partial(_object_block, field=field or _FIELD, keep=keep)
+        return Reading((), pieces(stream, size, whole_lines), block)
     if keep or field is not None:
         raise InputError(f"input of the form {form!r} has no columns to keep or to choose from")
-    return Reading((), _lines(stream, size) if form == "lines" else _texts(stream, size))
+    if form == "lines":
+        return Reading((), pieces(stream, size, whole_lines), _line_block)
+    return Reading((), pieces(stream, size, whole_words), lambda piece: find_block(piece.text))
 
 
 def read_blocks(
@@ -99,31 +112,16 @@ def read_blocks(
     return open_blocks(stream, form, field=field, keep=keep, header=header, size=size).blocks
 
 
-def _texts(stream: BinaryIO, size: int) -> Iterator[Block]:
-    for piece in pieces(stream, size, whole_words):
-        block = find_block(piece.text)
-        if len(block.start):
-            yield block
-
-
 # -- lines ------------------------------------------------------------------------------------
 
 
-def _lines(stream: BinaryIO, size: int) -> Iterator[Block]:
-    for piece in pieces(stream, size, whole_lines):
-        block = _faulty_line(piece) if piece.fault else _line_block(piece.text)
-        if block is not None and len(block.start):
-            yield block
-
-
-def _faulty_line(piece: Piece) -> Block | None:
-    head = piece.text.removeprefix(BOM).lstrip(BLANKS)
-    if head == b"\n" or head[:1] in (b"#", b";"):
-        return None
-    return faulty(head, piece.fault or "")
-
-
-def _line_block(text: bytes) -> Block:
+def _line_block(piece: Piece) -> Block:
+    text = piece.text
+    if piece.fault:
+        head = text.removeprefix(BOM).lstrip(BLANKS)
+        if head != b"\n" and head[:1] not in (b"#", b";"):
+            return faulty(head, piece.fault)
+        text = b""
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
     start, end, numbers, known = line_quads(text)
@@ -194,17 +192,10 @@ def line_quads(text: bytes) -> tuple[Ints, Ints, Numbers, Flags]:
 # -- JSON lines -------------------------------------------------------------------------------
 
 
-def _objects(stream: BinaryIO, field: str, keep: bool, size: int) -> Iterator[Block]:
-    for piece in pieces(stream, size, whole_lines):
-        if piece.fault:
-            block = faulty(piece.text, piece.fault, [b"{}"] if keep else None)
-        else:
-            block = _object_block(piece.text, field, keep)
-        if len(block.start):
-            yield block
-
-
-def _object_block(text: bytes, field: str, keep: bool) -> Block:
+def _object_block(piece: Piece, field: str, keep: bool) -> Block:
+    text = piece.text
+    if piece.fault:
+        return faulty(text, piece.fault, [b"{}"] if keep else None)
     values: list[bytes] = []
     faults: dict[int, str] = {}
     kept: list[bytes] = []

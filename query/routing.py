@@ -25,18 +25,22 @@ class Route(NamedTuple):
 
 def route_of(tables: Tables, span: Span) -> Route | None:
     """Return the longest announced prefix that contains a range, None without one."""
-    place = place_of(tables, span.family, span.first, span.last)
+    return route_at(tables, span.family, place_of(tables, span.family, span.first, span.last))
+
+
+def route_at(tables: Tables, family: int, place: int) -> Route | None:
+    """Return the route with a place among its family's, None for -1."""
     if place < 0:
         return None
-    if span.family == 4:
+    if family == 4:
         first, length = tables.route4_first[place], tables.route4_length[place]
         code = tables.route4_origins[place]
     else:
         first = tables.route6_hi[place] << 64 | tables.route6_lo[place]
         length, code = tables.route6_length[place], tables.route6_origins[place]
     asn = tables.origin_asn[tables.origin_at[code] : tables.origin_at[code + 1]]
-    last = first | (1 << (32 if span.family == 4 else 128) - length) - 1
-    return Route(f"{address_object(span.family, first)}/{length}", tuple(asn), (first, last))
+    last = first | (1 << (32 if family == 4 else 128) - length) - 1
+    return Route(f"{address_object(family, first)}/{length}", tuple(asn), (first, last))
 
 
 def place_of(tables: Tables, family: int, first: int, last: int) -> int:

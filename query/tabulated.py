@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .audited import Bools, Ints
 from .columns import Texts
+from .entries import Entries, Value, text_of
 from .render import clean
 
 _SLICE: Final = 1 << 13  # rows at a time, so that the matrix stays in the cache
@@ -46,6 +47,43 @@ class Table:
         """Return one line, with a line feed."""
         return self._written([clean(cell) for cell in cells]) + b"\n"
 
+    def head(self, names: Sequence[str]) -> bytes:
+        """Return the line of the names of columns."""
+        return self.line(names)
+
+    def row(self, names: Sequence[str], values: Sequence[Value]) -> bytes:
+        """Return the line of some values."""
+        return self.line([*map(text_of, values)])
+
+    def between(self, names: Sequence[str]) -> list[bytes]:
+        """Return what stands before each cell of a line, and behind the last."""
+        return [b"", *[self.separator.encode()] * (len(names) - 1), b"\n"]
+
+    def cells(self, texts: Sequence[bytes]) -> list[bytes]:
+        """Return texts as cells."""
+        if self._simple(b"".join(texts)):
+            return [*texts]
+        return [self.line([text.decode("utf-8", "replace")])[:-1] for text in texts]
+
+    def _simple(self, text: bytes) -> bool:
+        """Say whether a text has only what stands in an address: then no cell of it is odd."""
+        return not text.translate(None, b"0123456789abcdef.:")
+
+    def spans(
+        self, entries: Entries, names: Sequence[str], between: Sequence[bytes]
+    ) -> list[bytes]:
+        """Return some columns of entries that stand side by side: a span of a line for each.
+
+        The last span is that of no entry.
+        """
+        # A line of one empty cell would be no row to a reader: it has quotes.
+        alone = len(names) == 1 and between == [b"", b"\n"]
+        nothing = b'""' if alone else self.separator.encode() * (len(names) - 1)
+        if not len(entries):
+            return [nothing]
+        text, _ = self.lines([entries.texts(name) for name in names], alone)
+        return [*text[:-1].split(b"\n"), nothing]  # no cell has a line feed
+
     def own(self, cells: Sequence[bytes]) -> bytes:
         """Return a record of the input's own cells, as they stood, without a line feed."""
         return self._written([cell.decode("utf-8", "surrogateescape") for cell in cells])
@@ -58,24 +96,26 @@ class Table:
         csv.writer(text, delimiter=self.separator, lineterminator="\r\n").writerow(row)
         return text.getvalue()[:-2].encode("utf-8", "surrogateescape")
 
-    def lines(self, columns: Sequence[Texts]) -> tuple[bytes, Ints]:
-        """Return all lines as one text, and where each begins, with the end: (n + 1,)."""
+    def lines(self, columns: Sequence[Texts], alone: bool) -> tuple[bytes, Ints]:
+        """Return all lines as one text, and where each begins, with the end: (n + 1,).
+
+        ``alone`` puts quotes where nothing stands.
+        """
         count = len(columns[0].length)
         parts, ends = [], [np.zeros(1, np.int64)]
         for low in range(0, count, _SLICE):
             rows = slice(low, low + _SLICE)
-            text, at = self._lines([column.part(rows) for column in columns])
+            text, at = self._lines([column.part(rows) for column in columns], alone)
             parts.append(text)
             ends.append(at[1:] + ends[-1][-1])
         return b"".join(parts), np.concatenate(ends)
 
-    def _lines(self, columns: Sequence[Texts]) -> tuple[bytes, Ints]:
+    def _lines(self, columns: Sequence[Texts], alone: bool) -> tuple[bytes, Ints]:
         count = len(columns[0].length)
         widths = [_width(column) for column in columns]
         matrix = np.empty((count, sum(widths) // 8), np.uint64)
         kept = np.empty((count, sum(widths)), bool)
-        # A line of one empty cell would be no row to a reader: it has quotes.
-        odd = (columns[0].length == 0) & (len(columns) == 1)
+        odd = (columns[0].length == 0) & alone
         size = np.full(count, len(columns), np.int64)
         place = 0
         for column, width in zip(columns, widths, strict=True):
@@ -147,16 +187,3 @@ def _width(column: Texts) -> int:
     """Return how many bytes of the matrix a column takes, with its separator."""
     longest = int(column.length.max(initial=0))
     return (min(longest, _LONGEST - 1) // 8 + 1) * 8
-
-
-def spliced(text: bytes, at: Ints, rows: Ints, lines: Sequence[bytes]) -> bytes:
-    """Put lines among those of a text, so that they become the rows with some numbers, ascending.
-
-    ``at`` is where the lines of the text begin, and its end.
-    """
-    parts, begin = [], 0
-    for number, (row, line) in enumerate(zip(rows.tolist(), lines, strict=True)):
-        end = int(at[row - number])
-        parts += [text[begin:end], line]
-        begin = end
-    return b"".join([*parts, text[begin:]])

@@ -48,7 +48,10 @@ NO_NUMPY = {
     "query/inputs",
     "query/columns",
     "query/tabulated",
-    "query/batch",
+    "query/entries",
+    "query/matched",
+    "query/segments",
+    "query/mmdb",
 }  # these import NumPy
 
 

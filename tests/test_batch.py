@@ -27,7 +27,7 @@ from test_leases import an, made
 
 from rirdex.indexer.build import build
 from rirdex.query import Index, open_index
-from rirdex.query import batch as batch_module
+from rirdex.query import entries as entries_module
 from rirdex.query.batch import BatchError, run
 from rirdex.query.columns import COLUMNS, DEFAULT
 from rirdex.query.contacts import registered
@@ -758,7 +758,7 @@ def test_a_million_rows_are_not_asked_one_by_one(
     def refuse(*_: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(batch_module, "value_of", refuse)
+    monkeypatch.setattr(entries_module, "value_of", refuse)
     numbers = np.random.default_rng(1).integers(0, 1 << 32, 5000).tolist()
     cut = set(np.frombuffer(index._tables.view("piece_net"), np.uint32).tolist())
     lines = [str(IPv4Address(n)) for n in numbers]
