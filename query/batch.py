@@ -13,15 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, groupby, islice, repeat
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol
 
-from .addresses import Span
 from .blocks import Block, Piece
-from .columns import COLUMNS
+from .columns import checked
 from .delimited import cells_of
-from .entries import LISTS, Entries, Value, value_of
-from .errors import Error
+from .entries import Entries, Value
+from .errors import BatchError
 from .inputs import open_blocks
-from .matched import Matched, Matcher, written
-from .model import Answer
+from .matched import OF_ROWS, Matched, Matcher
 from .objects import Objects, beside, distinct, joined
 from .tabulated import Table
 
@@ -29,12 +27,6 @@ if TYPE_CHECKING:
     from .index import Index
 
 FORMS: Final = ("csv", "tsv", "jsonl")
-OF_ROWS: Final = ("ip", "input")  # the others are those of an answer
-_SHOWN: Final = 1000  # bytes of a query that is none
-
-
-class BatchError(Error, ValueError):
-    """Say that a batch is asked for what there is not: the caller's fault."""
 
 
 class Done(NamedTuple):
@@ -55,16 +47,6 @@ class Writer(Protocol):
     def spans(
         self, entries: Entries, names: Sequence[str], between: Sequence[bytes]
     ) -> list[bytes]: ...
-
-
-def checked(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of columns. Raises `BatchError` for one that there is not, and for none."""
-    unknown = [name for name in columns if name not in COLUMNS]
-    if unknown or not columns:
-        raise BatchError(
-            f"{', '.join(unknown) or 'nothing'} is no column: choose from {', '.join(COLUMNS)}"
-        )
-    return tuple(columns)
 
 
 class Batch:
@@ -106,16 +88,16 @@ class Batch:
             return Done(b"", 0, 0)
         matched = self._matcher.match(block)
         if block.kept is None:
-            lines = self._lines(block, matched, self._names)
+            lines = self._lines(matched, self._names)
         elif self._table is not None:
-            lines = self._lines(block, matched, self._names)
+            lines = self._lines(matched, self._names)
             lines = self._with_cells(self._table, block.kept, lines)
         else:
-            lines = self._with_objects(block, matched, block.kept)
+            lines = self._with_objects(matched, block.kept)
         invalid = sum(isinstance(found, str) for found in matched.singles.values())
         return Done(b"".join(lines), len(lines), invalid)
 
-    def _lines(self, block: Block, matched: Matched, names: Sequence[str]) -> list[bytes]:
+    def _lines(self, matched: Matched, names: Sequence[str]) -> list[bytes]:
         """Return the lines of a block, without what is kept of its input."""
         entry = matched.entry.tolist()
         between = self._writer.between(names)
@@ -126,16 +108,18 @@ class Batch:
             marks = between[at : (at := at + len(columns)) + 1]
             if of_rows:
                 for mark, name in zip(marks, columns, strict=False):
-                    parts += [repeat(mark), self._writer.cells(_texts(block, name))]
+                    parts += [repeat(mark), self._writer.cells(matched.texts(name))]
             else:
                 spans = self._writer.spans(matched.entries, columns, marks)
                 parts += [repeat(marks[0]), [spans[place] for place in entry]]
         parts.append(repeat(between[-1]))
         lines = [*map(b"".join, zip(*parts, strict=False))]
-        for row, found in matched.singles.items():
-            values = [_value(block, row, found, name) for name in self.columns]
-            lines[row] = self._writer.row(names, values)
+        for row in matched.singles:
+            lines[row] = self._line(matched, row, names)
         return lines
+
+    def _line(self, matched: Matched, row: int, names: Sequence[str]) -> bytes:
+        return self._writer.row(names, [matched.value(row, name) for name in self.columns])
 
     def _with_cells(self, table: Table, kept: list[bytes], lines: list[bytes]) -> list[bytes]:
         """Put the records of the input before lines of a table."""
@@ -144,65 +128,27 @@ class Batch:
         separator = table.separator.encode()
         return [record + separator + line for record, line in zip(kept, lines, strict=True)]
 
-    def _with_objects(self, block: Block, matched: Matched, kept: list[bytes]) -> list[bytes]:
+    def _with_objects(self, matched: Matched, kept: list[bytes]) -> list[bytes]:
         """Put the members of the input before those of objects, whose names give way."""
         if self._kept:
             kept = [self._object(record) for record in kept]
-            lines = self._lines(block, matched, self._names)
+            lines = self._lines(matched, self._names)
         else:
             rows: dict[tuple[str, ...], list[int]] = {}
             for row, record in enumerate(kept):
                 taken = json.loads(record) if self._taken.search(record) else ()
                 rows.setdefault(tuple(beside(taken, self.columns)), []).append(row)
-            lines = [b""] * len(kept)
+            most = max(rows, key=lambda names: len(rows[names]))
+            lines = self._lines(matched, most)
             for names, places in rows.items():
-                found = self._lines(block, matched, names)
-                for row in places:
-                    lines[row] = found[row]
+                for row in places if names != most else ():
+                    lines[row] = self._line(matched, row, names)
         return [joined(record, line) for record, line in zip(kept, lines, strict=True)]
 
     def _object(self, kept: bytes) -> bytes:
         """Return a record of the input's cells as an object of JSON."""
         cells = (cell.decode("utf-8", "replace") for cell in cells_of(kept))
         return json.dumps(dict(zip(self._kept, cells, strict=True)), ensure_ascii=False).encode()
-
-
-def _texts(block: Block, name: str) -> list[bytes]:
-    """Return a column of the rows: their text as it stood, or the canonical one."""
-    start, end = block.start, block.end
-    found = block.text[: end[-1]].split(b"\n")
-    if len(found) != len(end) or start[0] or (start[1:] != end[:-1] + 1).any():
-        spans = zip(start.tolist(), end.tolist(), strict=True)
-        found = [block.text[begin:stop] for begin, stop in spans]
-    if name == "ip":
-        for row, asked in block.others.items():
-            found[row] = written(asked).encode() if isinstance(asked, Span) else b""
-    return found
-
-
-def ip_of(block: Block, row: int) -> str:
-    """Return the canonical form of a query, or the beginning of its text where it is none."""
-    asked = block.others.get(row)
-    if isinstance(asked, Span):
-        return written(asked)
-    begin, end = int(block.start[row]), int(block.end[row])
-    if end - begin > _SHOWN:
-        end = begin + _SHOWN
-        while end > begin + _SHOWN - 4 and block.text[end] & 0xC0 == 0x80:
-            end -= 1  # no letter is cut in two
-    return block.text[begin:end].decode("utf-8", "replace")
-
-
-def _value(block: Block, row: int, found: Answer | str, name: str) -> Value:
-    """Return what stands in a column of a row that has an answer, or an error, of its own."""
-    if name == "ip":
-        return ip_of(block, row)
-    if name == "input":
-        return block.text[int(block.start[row]) : int(block.end[row])].decode("utf-8", "replace")
-    if name == "error":
-        return found if isinstance(found, str) else None
-    value = None if isinstance(found, str) else value_of(found, name)
-    return () if value is None and name in LISTS else value
 
 
 def run(

@@ -74,9 +74,10 @@ def batch(
     """
     from tqdm import tqdm
 
-    from .batch import BatchError, run
+    from .batch import run
     from .blocks import InputError
     from .columns import COLUMNS, DEFAULT
+    from .errors import BatchError
 
     named = [name for part in columns for name in part.replace(",", " ").split()]
     # Before an output is opened, and what it had is gone.

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from . import layout
 from .audited import Bools, Ints, cells, first_up
+from .errors import BatchError
 from .layout import MORE_ITEMS, RESULT_BITS
 from .parties import facilitators, nets_of, rules_of
+from .quads import write_quads
+from .records import Net
 from .rpsl import is_name
 
 if TYPE_CHECKING:
-    from .index import Index
     from .store import Tables
 
 DEFAULT: Final = (
@@ -33,6 +35,16 @@ MORE: Final = (
     "modified", "source", "route", "origins",
 )  # fmt: skip
 COLUMNS: Final = DEFAULT + MORE
+
+
+def checked(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns. Raises `BatchError` for one that there is not, and for none."""
+    unknown = [name for name in columns if name not in COLUMNS]
+    if unknown or not columns:
+        raise BatchError(
+            f"{', '.join(unknown) or 'nothing'} is no column: choose from {', '.join(COLUMNS)}"
+        )
+    return tuple(columns)
 
 
 class Texts(NamedTuple):
@@ -64,11 +76,13 @@ class Texts(NamedTuple):
         """Return the texts of some rows in a row."""
         return Texts(self.buffers, self.source[rows], self.start[rows], self.length[rows])
 
-    def text(self, row: int) -> bytes:
-        """Return one text."""
-        start = int(self.start[row])
-        end = start + int(self.length[row])
-        return bytes(self.buffers[self.source[row]][start:end])
+    def decoded(self, rows: Ints) -> list[str]:
+        """Return the texts of some rows."""
+        views = [buffer.data for buffer in self.buffers]
+        start = self.start[rows]
+        ends = (start + self.length[rows]).tolist()
+        spans = zip(self.source[rows].tolist(), start.tolist(), ends, strict=True)
+        return [str(views[source][begin:end], "utf-8", "replace") for source, begin, end in spans]
 
 
 def texts_of(items: Sequence[bytes], codes: Ints | None = None) -> Texts:
@@ -107,11 +121,10 @@ def no_names(text: NDArray[np.uint8], at: NDArray[Any]) -> Bools:
 
 
 class Dictionaries:
-    """Hold the texts of an index for columns: made once, used for every block of rows."""
+    """Hold the texts of an index for columns: made once (`Index.dictionaries`)."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
-        self.tables: Tables = index._tables
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
         self._known: dict[str, Dictionary] = {}
 
     def __getitem__(self, name: str) -> Dictionary:
@@ -241,7 +254,7 @@ class Nets:
 
     def origin(self, name: str) -> Texts:
         """Return what the origins of the records say: registry or source."""
-        listed = [str(one[name]).encode() for one in self._known.index.meta["origins"]]
+        listed = [str(one[name]).encode() for one in self._tables.store.meta["origins"]]
         return texts_of(listed or [b""], self._cell("net_origin").astype(np.int64))
 
     def day(self, name: str) -> Texts:
@@ -253,14 +266,13 @@ class Nets:
 
     def ends(self, name: str) -> Texts:
         """Return first or last addresses."""
-        index, tables = self._known.index, self._tables
+        tables = self._tables
         four = self.rows < tables.nets4
         found: list[bytes] = [b""] * len(self.rows)
         for k in np.flatnonzero(~four).tolist():
-            found[k] = str(getattr(index.net(int(self.rows[k])), name)).encode()
-        values = cells(tables, f"net_{name}4", self.rows[four])
-        octets = [(values >> np.uint32(k) & np.uint32(255)).tolist() for k in (24, 16, 8, 0)]
-        quads = [b"%d.%d.%d.%d" % quad for quad in zip(*octets, strict=True)]
+            net = Net(tables, int(self.rows[k]), int(self.rows[k]))
+            found[k] = str(getattr(net, name)).encode()
+        quads = write_quads(cells(tables, f"net_{name}4", self.rows[four]))
         for k, quad in zip(np.flatnonzero(four).tolist(), quads, strict=True):
             found[k] = quad
         return texts_of(found)

@@ -50,6 +50,7 @@ class Entries:
     ) -> None:  # fmt: skip
         self._known, self.pieces, self._routes = known, pieces, routes
         self._asked: dict[int, Answer] = {}
+        self._coded: dict[str, Coded] = {}
         self._asking = ask
         self.whole: Bools = pieces < known.tables.nets
         self.whole[self.whole] = known.whole[pieces[self.whole]]
@@ -87,6 +88,11 @@ class Entries:
 
     def coded(self, name: str) -> Coded:
         """Return a column as values, (k,)."""
+        if name not in self._coded:
+            self._coded[name] = self._read(name)
+        return self._coded[name]
+
+    def _read(self, name: str) -> Coded:
         if name == "error":
             return Coded((), np.full(len(self), -1, np.int64))
         if name in _ROUTED and self._routes is not None:
@@ -100,7 +106,7 @@ def coded(values: Sequence[Value]) -> Coded:
     """Return values that may be missing or come again as `Coded`."""
     known: dict[Value, int] = {}
     codes = [
-        known.setdefault(_cleaned(value), len(known)) if value or value == 0 else -1
+        known.setdefault(cleaned(value), len(known)) if value or value == 0 else -1
         for value in values
     ]
     return Coded([*known], np.array(codes, np.int64))
@@ -111,9 +117,8 @@ def _told_apart(texts: Texts, name: str) -> Coded:
     place = texts.start << 3 | texts.source
     place[texts.length == 0] = -1
     places, first, codes = np.unique(place, return_index=True, return_inverse=True)
-    values: list[Any] = [texts.text(row).decode("utf-8", "replace") for row in first.tolist()]
     missing = len(places) > 0 and places[0] == -1
-    values = values[1:] if missing else values
+    values: list[Any] = texts.decoded(first[1:] if missing else first)
     if name == "depth":
         values = [int(value) for value in values]
     elif name in LISTS:
@@ -126,7 +131,8 @@ def _of_route(route: Route, name: str) -> Value:
     return route.prefix if name == "route" else route.origins
 
 
-def _cleaned(value: Value) -> Value:
+def cleaned(value: Value) -> Value:
+    """Return a value without control characters."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, tuple):

@@ -24,6 +24,10 @@ class AddressError(Error, ValueError):
         self.position = position
 
 
+class BatchError(Error, ValueError):
+    """Say that a batch is asked for what there is not, such as a column: the caller's fault."""
+
+
 class DumpError(Error):
     """Say that a file is not the dump it claims to be: the data's fault.
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from socket import AF_INET, AF_INET6, inet_pton
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from . import layout
-from .addresses import PAIR, PARTS, WORD, Address, Network, Span, as_number, pack, span
+from .addresses import PAIR, PARTS, WORD, Address, Network, Span, pack, span
 from .errors import AddressError, StoreError
 from .finding import containing, inside_of, near, ranged, reached_at
+from .handles import handle_answers, handled
 from .layout import BUCKETS, DEEP, ROOM, ROOM_BITS, WIDE
 from .model import Answer, HandleAnswer
 from .place import default_path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from .columns import Dictionaries
     from .desk import Desk
     from .ladder import Memory
 
@@ -58,6 +59,7 @@ class Index:
         self._tables = Tables(self._store)
         self._desk = None if desk is None else os.fspath(desk)
         self._memory: Memory | None = None
+        self._dictionaries: Dictionaries | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +76,7 @@ class Index:
         """Close the index: it and everything it gave raises `StoreError` from now on."""
         self._store.close()
         self._tables.release()
+        self._dictionaries = None
 
     def __reduce__(self) -> tuple[Any, tuple[str, str, str | None]]:
         return _reopened, (os.path.abspath(self.path), self.build_id, self._desk)
@@ -113,6 +116,16 @@ class Index:
     def desk(self) -> Desk:
         """Return the user's own files. Raises `DeskError`."""
         return self.memory.desk
+
+    @property
+    def dictionaries(self) -> Dictionaries:
+        """Return the texts of this index for whole columns. Raises `StoreError`."""
+        if self._dictionaries is None:
+            from .columns import Dictionaries
+
+            self._store.check_open()
+            self._dictionaries = Dictionaries(self._tables)
+        return self._dictionaries
 
     # -- one address --------------------------------------------------------------------------
 
@@ -230,7 +243,7 @@ class Index:
         """Return one answer, or one for each object under a handle. Raises `AddressError`."""
         asked = span(query)
         if asked is None:
-            return self._handle_answers(str(query))
+            return handle_answers(self, str(query))
         piece = self._piece(asked.family, asked.first)
         text = query if isinstance(query, str) else _query_text(query)
         return [Answer(self, self._tables, text, asked, piece)]
@@ -245,8 +258,32 @@ class Index:
             rows = sorted(set(rows).intersection(near(self._tables, ranged(within))))
         return HandleAnswer(self, self._tables, contact, "contact", None, lambda: rows)
 
-    def lookup_many(self, addresses: Iterable[Query]) -> Iterator[Answer]:
-        """Yield the answer to each query, in order. Raises `AddressError` with ``position``."""
+    @overload
+    def lookup_many(
+        self, addresses: Iterable[Query], *, columns: None = None
+    ) -> Iterator[Answer]: ...
+
+    @overload
+    def lookup_many(self, addresses: Any, *, columns: Sequence[str]) -> dict[str, NDArray[Any]]: ...
+
+    def lookup_many(
+        self, addresses: Any, *, columns: Sequence[str] | None = None
+    ) -> Iterator[Answer] | dict[str, NDArray[Any]]:
+        """Yield the answer to each query, in order; or return some columns of all answers.
+
+        ``columns`` are those of `rirdex batch` (`columns.COLUMNS`). Then the addresses may be
+        arrays, as in `match_many`, and prefixes and ranges beside them; each column is an array
+        (n,): `depth` int32, -1 = none; the others of objects, str or None, lists as tuples.
+
+        Raises `AddressError` with ``position``, `BatchError` for an unknown column, `DeskError`.
+        """
+        if columns is None:
+            return self._each(addresses)
+        from .columnar import answer_columns
+
+        return answer_columns(self, addresses, columns)
+
+    def _each(self, addresses: Iterable[Query]) -> Iterator[Answer]:
         lookup = self.lookup
         for position, address in enumerate(addresses):
             try:
@@ -299,8 +336,8 @@ class Index:
         except AddressError:
             return None
         if asked is None:
-            handled = self._handled(key)
-            return next((net for net in handled if registry in (None, net.registry)), None)
+            named = handled(self, key)
+            return next((net for net in named if registry in (None, net.registry)), None)
         for row in inside_of(self._tables, asked):
             net = self.net(row)
             if net.bounds == (asked.first, asked.last) and registry in (None, net.registry):
@@ -342,48 +379,6 @@ class Index:
     def containing(self, bounds: Span) -> list[Net]:
         """Return every net that contains a range, of any registry and role, widest first."""
         return containing(self._tables, bounds)
-
-    def _handle_answers(self, query: str) -> list[Answer]:
-        text = query.strip()
-        number = as_number(text)
-        if number is not None:
-            kind = "asn"
-            found = self._systems(number)
-        else:
-            kind = "handle"
-            found = [*self.objects(text), *self._handled(text)]
-        answers: list[Answer] = [
-            HandleAnswer(self, self._tables, query, kind, item, partial(self._referring, item))
-            for item in found
-        ]
-        return answers or [HandleAnswer(self, self._tables, query, kind, None, list)]
-
-    def _systems(self, number: int) -> list[Object | Net]:
-        """Return the aut-num objects of an AS number, and those of ranges of numbers with it."""
-        tables = self._tables
-        found: list[Object | Net] = []
-        found += self.objects(f"AS{number}", "aut-num")
-        known = {item.id for item in found}
-        for place in range(bisect_right(tables.asn_first, number)):
-            if tables.asn_last[place] >= number and tables.asn_object[place] not in known:
-                found.append(Object(tables, tables.asn_object[place]))
-        return found
-
-    def _handled(self, key: str) -> list[Net]:
-        """Return the nets whose registry gives them a handle of their own, by that handle."""
-        count = self.meta["counts"]["objects"]
-        rows = self._store.find("handles", layout.sort_key(key.strip(layout.BLANKS)))
-        return [self.net(row - count) for row in rows if row >= count]
-
-    def _referring(self, item: Object | Net) -> list[int]:
-        """Return the nets that name an object by its handle; of a net, the net itself."""
-        if isinstance(item, Net):
-            return [item.id]
-        if item.kind == "organisation":
-            return self.nets(org=item.key)
-        if item.kind == "mntner":
-            return self.nets(mnt_by=item.key)
-        return []
 
 
 def _query_text(query: Query) -> str:

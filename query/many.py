@@ -129,7 +129,7 @@ def _search(tables: Any, buckets: Pieces, addresses: NDArray[np.uint8]) -> Piece
 def _mixed(index: Index, addresses: list[Any]) -> Pieces:
     """Match any iterable of addresses: dotted quads together, everything else singly."""
     found = np.full(len(addresses), -1, np.int32)
-    numbers, known = _quads(addresses)
+    numbers, known = quads_in(addresses)
     found[known] = _pieces4(index, numbers[known])
     rest = np.flatnonzero(~known)
     for position in rest.tolist():
@@ -140,7 +140,7 @@ def _mixed(index: Index, addresses: list[Any]) -> Pieces:
     return _nets(index, found)
 
 
-def _quads(addresses: Iterable[Any]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+def quads_in(addresses: Iterable[Any]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
     """Read the items that are dotted quads; return their numbers and which they are."""
     items = list(addresses)
     try:

@@ -12,18 +12,20 @@ import numpy as np
 from .addresses import Span, format_address
 from .audited import Ints, cells
 from .blocks import Block
-from .columns import Dictionaries
-from .entries import Entries
+from .entries import LISTS, Coded, Entries, Value, cleaned, value_of
 from .many import pieces_of
 from .model import Answer
+from .render import clean
 from .routing import place_of, route_at
 
 if TYPE_CHECKING:
     from .index import Index
     from .store import Tables
 
+OF_ROWS: Final = ("ip", "input")  # the others are those of an answer
 RANKED: Final = ("contact", "contact_rule")
 _ROUTED: Final = ("route", "origins", *RANKED)
+_SHOWN: Final = 1000  # bytes of a query that is none
 
 
 class Matched(NamedTuple):
@@ -34,9 +36,74 @@ class Matched(NamedTuple):
     is no query.
     """
 
+    block: Block
     entries: Entries
     entry: Ints
     singles: dict[int, Answer | str]
+
+    def texts(self, name: str) -> list[bytes]:
+        """Return a column of `OF_ROWS`; of a row that is no query it is the whole text."""
+        block = self.block
+        start, end = block.start, block.end
+        found = block.text[: end[-1]].split(b"\n") if len(end) else []
+        if len(found) != len(end) or start[:1].any() or (start[1:] != end[:-1] + 1).any():
+            spans = zip(start.tolist(), end.tolist(), strict=True)
+            found = [block.text[begin:stop] for begin, stop in spans]
+        if name == "ip":
+            for row, asked in block.others.items():
+                if isinstance(asked, Span):
+                    found[row] = written(asked).encode()
+        return found
+
+    def value(self, row: int, name: str) -> Value:
+        """Return what one row has in a column; what is missing in a list is ()."""
+        found = self.singles.get(row)
+        value: Value = None
+        if name in OF_ROWS:
+            return self._asked(row, name)
+        if found is None:
+            values, codes = self.entries.coded(name)
+            code = codes[self.entry[row]] if self.entry[row] >= 0 else -1
+            value = values[code] if code >= 0 else None
+        elif name == "error" or isinstance(found, str):
+            value = found if name == "error" and isinstance(found, str) else None
+        else:
+            value = value_of(found, name)
+        return () if value is None and name in LISTS else value
+
+    def _asked(self, row: int, name: str) -> str:
+        """Return a query as it stood, or its canonical form; the beginning of what is none."""
+        block = self.block
+        asked = block.others.get(row)
+        begin, end = int(block.start[row]), int(block.end[row])
+        if name == "ip":
+            if isinstance(asked, Span):
+                return written(asked)
+            if end - begin > _SHOWN:
+                end = begin + _SHOWN
+                while end > begin + _SHOWN - 4 and block.text[end] & 0xC0 == 0x80:
+                    end -= 1  # no letter is cut in two
+        return block.text[begin:end].decode("utf-8", "replace")
+
+    def values(self, name: str) -> list[str]:
+        """Return a column of `OF_ROWS` as clean texts."""
+        found = [text.decode("utf-8", "replace") for text in self.texts(name)]
+        for row in self.block.others:
+            found[row] = clean(self._asked(row, name))
+        return found
+
+    def coded(self, name: str) -> Coded:
+        """Return any other column, (n,)."""
+        values, codes = self.entries.coded(name)
+        codes = np.append(codes, -1)[self.entry]
+        if self.singles:
+            known = {value: code for code, value in enumerate(values)}
+            for row in self.singles:
+                value = cleaned(self.value(row, name))
+                if value or value == 0:
+                    codes[row] = known.setdefault(value, len(known))
+            values = [*known]
+        return Coded(values, codes)
 
 
 class Matcher:
@@ -44,7 +111,7 @@ class Matcher:
 
     def __init__(self, index: Index, columns: Sequence[str]) -> None:
         self._index = index
-        self._known = Dictionaries(index)
+        self._known = index.dictionaries
         self._routed = bool(set(columns) & set(_ROUTED)) and len(index._tables.origin_asn) > 0
         self._bounds: dict[int, list[int]] = {}
         if set(columns) & set(RANKED):
@@ -103,7 +170,7 @@ class Matcher:
                 for place in keys[1][first].tolist()
             ]
         ask = partial(self._asked, block, first)
-        return Matched(Entries(self._known, pieces[first], routes, ask), entry, singles)
+        return Matched(block, Entries(self._known, pieces[first], routes, ask), entry, singles)
 
     def _asked(self, block: Block, first: Ints, entry: int) -> Answer:
         row = int(first[entry])

@@ -39,3 +39,9 @@ def read_quads(text: NDArray[np.uint8], start: Ints) -> tuple[Ints, Ints, NDArra
             at = at + 1
     good &= (text[at] - np.uint8(48)) > 9
     return value, at, good
+
+
+def write_quads(addresses: NDArray[np.uint32]) -> list[bytes]:
+    """Return IPv4 addresses as dotted quads."""
+    parts = [(addresses >> np.uint32(k) & np.uint32(255)).tolist() for k in (24, 16, 8, 0)]
+    return [b"%d.%d.%d.%d" % quad for quad in zip(*parts, strict=True)]

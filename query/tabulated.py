@@ -174,8 +174,9 @@ class Table:
             return body.tobytes(), at
         parts, begin = [], 0
         grown = np.zeros(len(at) - 1, np.int64)
-        for row in odd.tolist():
-            line = self.line([column.text(row).decode("utf-8", "replace") for column in columns])
+        lines = zip(*(column.decoded(odd) for column in columns), strict=True)
+        for row, cells in zip(odd.tolist(), lines, strict=True):
+            line = self.line(cells)
             parts += [body[begin : at[row]].tobytes(), line]
             begin = int(at[row + 1])
             grown[row] = len(line) - (at[row + 1] - at[row])

@@ -33,6 +33,11 @@ HOMES = {
     "ssl": {"indexer/web"},
     "dns": {"query/mx"},
     "pytricia": {"indexer/prefix_set"},
+    "pyarrow": {"query/arrow", "query/arrow_files", "query/exports"},
+    "duckdb": {"query/duck"},
+    "polars": {"query/frames"},
+    "pandas": {"query/frames"},
+    "pyspark": {"query/spark"},
 }  # fmt: skip
 NO_NUMPY = {
     "query/many",
@@ -52,6 +57,8 @@ NO_NUMPY = {
     "query/matched",
     "query/segments",
     "query/mmdb",
+    "query/columnar",
+    "query/arrow",
 }  # these import NumPy
 
 

@@ -28,10 +28,11 @@ from test_leases import an, made
 from rirdex.indexer.build import build
 from rirdex.query import Index, open_index
 from rirdex.query import entries as entries_module
-from rirdex.query.batch import BatchError, run
+from rirdex.query.batch import run
 from rirdex.query.columns import COLUMNS, DEFAULT
 from rirdex.query.contacts import registered
 from rirdex.query.desk import DeskError
+from rirdex.query.errors import BatchError
 from rirdex.query.model import Answer
 from rirdex.query.records import Net
 from rirdex.query.render import clean
