@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, groupby, islice, repeat
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol
 
-from .blocks import Block, Piece
+from .blocks import Block, InputError, Piece
 from .columns import checked
 from .delimited import cells_of
 from .entries import Entries, Value
@@ -26,7 +26,7 @@ from .tabulated import Table
 if TYPE_CHECKING:
     from .index import Index
 
-FORMS: Final = ("csv", "tsv", "jsonl")
+FORMS: Final = ("csv", "tsv", "jsonl", "parquet", "arrow", "summary")
 
 
 class Done(NamedTuple):
@@ -61,7 +61,7 @@ class Batch:
         kept: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.columns = checked(columns)
-        if form not in FORMS:
+        if form not in FORMS[:3]:
             raise BatchError(f"{form!r} is no form of output: give one of {', '.join(FORMS)}")
         self._kept, self._safe = tuple(kept), safe
         self._matcher = Matcher(index, self.columns)
@@ -151,27 +151,47 @@ class Batch:
         return json.dumps(dict(zip(self._kept, cells, strict=True)), ensure_ascii=False).encode()
 
 
+class Maker(Protocol):
+    """Make the output of blocks; `Batch` does, and what writes other forms."""
+
+    def header(self) -> bytes: ...
+    def rows(self, block: Block) -> Done: ...
+
+
+class Ran(NamedTuple):
+    """Say how many rows there were, how many no queries, and the names of the kept columns."""
+
+    rows: int
+    invalid: int
+    kept: tuple[str, ...]
+
+
 def run(
     index: Index, stream: BinaryIO, write: Callable[[bytes], object], *, columns: Sequence[str],
     form: str = "csv", given: str = "lines", field: str | None = None, keep: bool = False,
     header: bool = True, safe: bool = False, jobs: int | None = 0,
     told: Callable[[int], object] | None = None, size: int = 1 << 20,
-) -> tuple[int, int]:  # fmt: skip
-    """Answer a stream of queries; return how many rows there were, and how many were no queries.
+    like: tuple[str, ...] | None = None,
+) -> Ran:  # fmt: skip
+    """Answer a stream of queries.
 
-    ``jobs`` are processes beside this one, 0 = none, None = as many as there are processors, for
-    an input of several blocks; ``told`` gets the number of rows of each block, a read of ``size``
-    bytes. Raises `BatchError`, `InputError`, `DeskError`.
+    ``form`` is one of `FORMS`; what the binary ones write is for `arrow_files`, that of `summary`
+    for `tallies.Totals`. ``jobs`` are processes beside this one, 0 = none, None = as many as there
+    are processors, for an input of several blocks; ``told`` gets the number of rows of each block,
+    a read of ``size`` bytes. ``like`` are the columns that an earlier input had, and this one must
+    have. Raises `BatchError`, `InputError`, `DeskError`.
     """
     if keep and given == "jsonl" and form != "jsonl":
         raise BatchError("objects of JSON can be kept in JSON lines only: give -f jsonl")
     reading = open_blocks(stream, given, field=field, keep=keep, size=size)
-    batch = Batch(index, columns, form, safe=safe, kept=reading.header if keep else ())
+    if keep and like is not None and reading.header != like:
+        raise InputError(f"its columns are {reading.header}, those of the first input {like}")
+    made = _maker(index, columns, form, safe, reading.header if keep else ())
     if header:
-        write(batch.header())
+        write(made.header())
 
     def answered(piece: Piece) -> Done:
-        return batch.rows(reading.block(piece))
+        return made.rows(reading.block(piece))
 
     rows = invalid = 0
     for done in spread(answered, reading.pieces, jobs):
@@ -179,7 +199,21 @@ def run(
         rows, invalid = rows + done.rows, invalid + done.invalid
         if told is not None:
             told(done.rows)
-    return rows, invalid
+    return Ran(rows, invalid, reading.header)
+
+
+def _maker(
+    index: Index, columns: Sequence[str], form: str, safe: bool, kept: Sequence[str]
+) -> Maker:
+    if form in ("parquet", "arrow"):
+        from .arrow_files import Records
+
+        return Records(index, columns, kept)
+    if form == "summary":
+        from .tallies import Tallies
+
+        return Tallies(index, columns)
+    return Batch(index, columns, form, safe=safe, kept=kept)
 
 
 def spread(

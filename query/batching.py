@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
-import errno
-import gzip
-import io
-import lzma
 import os
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 
 import click
 
 from .console import complain
-from .errors import Error
 from .index import open_index
+from .packed import is_packed, suffix, to_read, to_write
 
 INVALID: Final = 4
-_PACKED: Final[dict[str, Callable[[str, str], Any]]] = {
-    ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open,
-}  # fmt: skip
-_PIECE: Final = 1 << 13  # compressed bytes at a time; ten thousand times as many may come out
 _FORMS: Final = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_WRITTEN: Final = {
+    **_FORMS, ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow",
+}  # fmt: skip
+_BINARY: Final = ("parquet", "arrow")
 
 
 def _options(command: Any) -> Any:
     options = (
-        click.option("-f", "--format", "form", type=click.Choice(("csv", "tsv", "jsonl")),
-                     default=None, help="How to write; default by the name of -o, else csv."),
+        click.option("-f", "--format", "form", default=None,
+                     type=click.Choice(("csv", "tsv", "jsonl", "parquet", "arrow")),
+                     help="How to write; default by the name of -o, else csv."),
         click.option("-c", "--columns", metavar="NAMES", multiple=True,
                      help="Columns, in this order, with commas between. Repeatable."),
         click.option("-o", "--output", metavar="FILE", default=None,
@@ -42,12 +37,18 @@ def _options(command: Any) -> Any:
                      "address in free text or a log."),
         click.option("--field", metavar="NAME", default=None,
                      help="The column (name or number) or the member of JSON with the query."),
+        click.option("--summary", is_flag=True,
+                     help="Count the rows by the columns instead; -f csv or jsonl."),
+        click.option("--top", type=click.IntRange(0), default=20, metavar="N", show_default=True,
+                     help="Values of each column in a summary; 0 = all."),
         click.option("--keep", is_flag=True, help="Write the input's own columns first."),
         click.option("--no-header", is_flag=True, help="No line with the names of columns."),
         click.option("--csv-safe", is_flag=True,
                      help="Disarm cells that a spreadsheet would compute."),
         click.option("--jobs", type=click.IntRange(0), default=None, metavar="N",
                      help="Processes beside this one; the result is the same."),
+        click.option("--line-buffered", is_flag=True,
+                     help="Answer what there is at once, as on a terminal; slower."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
         click.option("-i", "--index", "path", metavar="INDEX", default=None,
                      help="The index file; default $RIRDEX_INDEX, else the user data folder."),
@@ -62,8 +63,8 @@ def _options(command: Any) -> Any:
 @_options
 def batch(
     files: tuple[str, ...], form: str | None, columns: tuple[str, ...], output: str | None,
-    given: str | None, field: str | None, keep: bool, no_header: bool, csv_safe: bool,
-    jobs: int | None, quiet: bool, path: str | None,
+    given: str | None, field: str | None, summary: bool, top: int, keep: bool, no_header: bool,
+    csv_safe: bool, jobs: int | None, line_buffered: bool, quiet: bool, path: str | None,
 ) -> int:  # fmt: skip
     """Answer a list of queries, of files or standard input.
 
@@ -72,121 +73,130 @@ def batch(
     Order is kept. A row that is no query stays in its place, with the reason in the column
     error, and exit code 4.
     """
-    from tqdm import tqdm
-
     from .batch import run
     from .blocks import InputError
-    from .columns import COLUMNS, DEFAULT
     from .errors import BatchError
 
-    named = [name for part in columns for name in part.replace(",", " ").split()]
-    # Before an output is opened, and what it had is gone.
-    if unknown := [name for name in named if name not in COLUMNS]:
-        raise click.UsageError(f"{', '.join(unknown)}: choose columns from {', '.join(COLUMNS)}")
-    end = _suffix(output or "")
-    if form is None and end in (".parquet", ".arrow", ".json"):
-        raise click.UsageError(f"{output}: this release writes csv, tsv and jsonl; say which by -f")
-    form = form or _FORMS.get(end, "csv")
-    wrong = rows = 0
+    form = _form(form, output, summary)
+    named = _columns(columns, summary)
+    _check(files, output, form, summary, keep)
+    prompt = line_buffered or _is_terminal(output)
+    rows = wrong = 0
+    kept: tuple[str, ...] | None = None
     with contextlib.ExitStack() as stack:
         index = stack.enter_context(open_index(path))
-        write = stack.enter_context(_opened_to_write(output, files))
-        silent = True if quiet or sys.stderr is None else None
-        bar = stack.enter_context(tqdm(unit=" rows", unit_scale=True, disable=silent, leave=False))
+        write, finish = stack.enter_context(_sink(output, form, summary, top, csv_safe, prompt))
+        told = stack.enter_context(_progress(quiet))
         for number, name in enumerate(files or ("-",)):
-            told = given or (_FORMS | {".csv": "csv"}).get(_suffix(name), "lines")
+            kind = given or (_FORMS | {".csv": "csv"}).get(suffix(name), "lines")
             try:
-                with _opened(name) as stream:
-                    found, invalid = run(
-                        index, stream, write, columns=named or DEFAULT, form=form, given=told,
-                        field=field, keep=keep, header=not no_header and not number, safe=csv_safe,
-                        jobs=jobs, told=bar.update,
+                with to_read(name, at_once=prompt) as stream:
+                    ran = run(
+                        index, stream, write, columns=named, field=field, given=kind, keep=keep,
+                        form="summary" if summary else form, safe=csv_safe, told=told, like=kept,
+                        header=not number and (not no_header or form in _BINARY),
+                        jobs=0 if prompt and jobs is None else jobs,
                     )  # fmt: skip
             except BatchError as error:
                 raise click.UsageError(str(error)) from None
             except InputError as error:
                 raise click.UsageError(f"{name}: {error}") from None
-            rows, wrong = rows + found, wrong + invalid
+            rows, wrong, kept = rows + ran.rows, wrong + ran.invalid, ran.kept
+        finish(rows, wrong)
     if wrong:
         complain(f"{wrong:,} of {rows:,} rows are no queries: see the column error")
     return INVALID if wrong else 0
 
 
-def _suffix(name: str) -> str:
-    """Return what the name of a file ends in, without that of a compression."""
-    base, end = os.path.splitext(name.lower())
-    return os.path.splitext(base)[1] if end in (*_PACKED, ".zst") else end
+def _form(form: str | None, output: str | None, summary: bool) -> str:
+    """Return how to write, by the option or the name of the output."""
+    found = form or _WRITTEN.get(suffix(output or ""), "csv")
+    if form is None and suffix(output or "") == ".json":
+        if not summary:
+            raise click.UsageError(f"{output}: rows are no JSON document: give -f jsonl")
+        found = "jsonl"
+    if summary and found in _BINARY:
+        raise click.UsageError("a summary is written as csv, tsv or jsonl: give one of them to -f")
+    return found
 
 
-class _Unpacked:
-    """Read frames of zstandard; unlike the library's reader, notice one that is cut off."""
+def _columns(columns: tuple[str, ...], summary: bool) -> Sequence[str]:
+    """Return the columns to write, or to count by. An unknown one is told before all else."""
+    from .columns import COLUMNS, DEFAULT
+    from .tallies import BY
 
-    def __init__(self, packed: BinaryIO) -> None:
-        import zstandard
-
-        self._packed, self._fresh = packed, zstandard.ZstdDecompressor().decompressobj
-        self._reader: Any = None
-        self._ready, self._rest = io.BytesIO(), b""
-
-    def read(self, size: int) -> bytes:
-        """Return some bytes, b"" at the end. Raises EOFError."""
-        while not (part := self._ready.read(size)):
-            packed = self._rest or self._packed.read(_PIECE)
-            if not packed:
-                if self._reader is not None:
-                    raise EOFError("the compressed data ends early")
-                return b""
-            self._reader = self._reader or self._fresh()
-            self._ready = io.BytesIO(self._reader.decompress(packed))
-            self._rest = self._reader.unused_data
-            if self._reader.eof:
-                self._reader = None
-        return part
+    named = [name for part in columns for name in part.replace(",", " ").split()]
+    if unknown := [name for name in named if name not in COLUMNS]:
+        raise click.UsageError(f"{', '.join(unknown)}: choose columns from {', '.join(COLUMNS)}")
+    return named or (BY if summary else DEFAULT)
 
 
-@contextlib.contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    """Open an input, unpacked by its name; `-` is standard input. Raises `Error`, OSError."""
-    if name == "-":
-        if sys.stdin is None:
-            raise OSError(errno.EBADF, "standard input is closed")
-        yield sys.stdin.buffer
-        return
-    end = os.path.splitext(name.lower())[1]
-    damage: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, lzma.LZMAError)
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(_PACKED.get(end, open)(name, "rb"))
-        if end == ".zst":
-            from zstandard import ZstdError
-
-            damage, stream = (EOFError, ZstdError), cast(BinaryIO, _Unpacked(stream))
+def _check(
+    files: tuple[str, ...], output: str | None, form: str, summary: bool, keep: bool
+) -> None:
+    """Refuse what cannot be, before an index or an output is opened."""
+    if summary and keep:
+        raise click.UsageError("a summary has no rows to keep columns in")
+    if form in _BINARY:
+        if output is not None and is_packed(output):
+            raise click.UsageError(f"{output}: {form} is compressed inside: leave out the suffix")
+        if output is None and sys.stdout is not None and sys.stdout.isatty():
+            raise click.UsageError(f"{form} is not for a terminal: give -o, or a pipe")
         try:
-            yield stream
-        except damage as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # not of the data, or of the output
-            raise Error(f"{name}: cannot be unpacked: {error}") from None
+            import rirdex.query.arrow  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise click.UsageError(
+                f'{form} needs {error.name}: pip install "rirdex[arrow]"'
+            ) from None
+    if output is not None and os.path.isfile(output):
+        there = (name for name in files if os.path.exists(name))
+        if any(os.path.samefile(output, name) for name in there):
+            raise click.UsageError(f"{output} is both read and written: give another name to -o")
+
+
+def _is_terminal(output: str | None) -> bool:
+    return output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
 
 
 @contextlib.contextmanager
-def _opened_to_write(
-    name: str | None, inputs: Sequence[str]
-) -> Iterator[Callable[[bytes], object]]:
-    """Open the output, packed by its name. Raises OSError."""
-    if name is None or name == "-":
-        if sys.stdout is None:
-            raise OSError(errno.EBADF, "standard output is closed")
-        yield sys.stdout.buffer.write
-        sys.stdout.buffer.flush()
-        return
-    if os.path.isfile(name) and any(os.path.samefile(name, i) for i in inputs if os.path.exists(i)):
-        raise click.UsageError(f"{name} is both read and written: give another name to -o")
-    end = os.path.splitext(name.lower())[1]
-    if end == ".zst":
-        import zstandard
+def _progress(quiet: bool) -> Iterator[Callable[[int], object]]:
+    from tqdm import tqdm
 
-        with open(name, "wb") as plain, zstandard.ZstdCompressor().stream_writer(plain) as packed:
-            yield packed.write
-        return
-    with _PACKED.get(end, open)(name, "wb") as opened:
-        yield opened.write
+    silent = True if quiet or sys.stderr is None else None
+    with tqdm(unit=" rows", unit_scale=True, disable=silent, leave=False) as bar:
+        yield bar.update
+
+
+@contextlib.contextmanager
+def _sink(
+    output: str | None, form: str, summary: bool, top: int, safe: bool, prompt: bool
+) -> Iterator[tuple[Callable[[bytes], object], Callable[[int, int], None]]]:
+    """Open the output; yield what takes the output of blocks, and what is to be called at the end.
+
+    The latter gets the number of rows and of those that are no queries.
+    """
+    with to_write(output) as stream:
+        if summary:
+            from .tallies import Totals, lines_of
+
+            totals = Totals()
+            yield (
+                totals.write,
+                lambda rows, invalid: stream.writelines(
+                    lines_of(totals.summary(rows, invalid, top), form, safe)
+                ),
+            )
+        elif form in _BINARY:
+            from .arrow_files import File, Stream
+
+            is_stream = form == "arrow" and (output in (None, "-") or suffix(output) == ".arrows")
+            written = Stream(stream) if is_stream else File(stream, form)
+            try:
+                yield written.write, lambda rows, invalid: written.close()
+            except BaseException:
+                written.abandon()
+                raise
+        elif prompt:
+            yield lambda text: (stream.write(text), stream.flush()), lambda rows, invalid: None
+        else:
+            yield stream.write, lambda rows, invalid: None

@@ -15,14 +15,14 @@ MODULES = sorted([*ROOT.glob("indexer/*.py"), *ROOT.glob("query/*.py")])
 HOMES = {
     "lmdb": {"query/store", "query/verify", "indexer/writer", "indexer/build"},
     "zstandard": {
-        "query/raw", "query/layout", "query/batching", "indexer/blobs", "indexer/sorted_tables",
+        "query/raw", "query/layout", "query/packed", "indexer/blobs", "indexer/sorted_tables",
         "indexer/sources", "indexer/build",
     },
     "click": {
         "query/cli", "query/fetching", "query/telling", "query/auditing", "query/leasing",
-        "query/batching",
+        "query/batching", "query/exporting", "query/spark",
     },
-    "tqdm": {"query/cli", "query/fetching", "query/auditing", "query/batching"},
+    "tqdm": {"query/cli", "query/fetching", "query/auditing", "query/batching", "query/exporting"},
     "platformdirs": {"query/place"},
     "socket": {
         "query/addresses", "query/index", "indexer/values", "indexer/rpsl", "indexer/delegated",
@@ -33,7 +33,7 @@ HOMES = {
     "ssl": {"indexer/web"},
     "dns": {"query/mx"},
     "pytricia": {"indexer/prefix_set"},
-    "pyarrow": {"query/arrow", "query/arrow_files", "query/exports"},
+    "pyarrow": {"query/arrow", "query/arrow_files", "query/exports", "query/spark"},
     "duckdb": {"query/duck"},
     "polars": {"query/frames"},
     "pandas": {"query/frames"},
@@ -59,6 +59,10 @@ NO_NUMPY = {
     "query/mmdb",
     "query/columnar",
     "query/arrow",
+    "query/arrow_files",
+    "query/tallies",
+    "query/exports",
+    "query/export_ranges",
 }  # these import NumPy
 
 
