@@ -15,6 +15,7 @@ import numpy as np
 
 from .audited import Bools, Ints
 from .columns import OF_NETS, Dictionaries, Nets, Texts, texts_of
+from .ladder import in_order
 from .render import clean
 from .routing import Route
 
@@ -169,7 +170,7 @@ def value_of(answer: Answer, name: str) -> Value:
         case "depth":
             value = sum(net.role != "registry" for net in chain)
         case "contact" | "contact_rule":
-            top = next(iter(answer.contacts), None)
+            top = next(in_order(answer), None)
             value = top and (top.rule if name == "contact_rule" else top.mailbox or top.handle)
         case "route" | "origins":
             value = getattr(answer, name)

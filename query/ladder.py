@@ -63,20 +63,16 @@ def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
     ``guess`` adds `abuse@` the domain of an organisation's mail (RFC 2142), which nobody
     published.
     """
+    return [*in_order(answer, guess=guess)]
+
+
+def in_order(answer: Answer, *, guess: bool = False) -> Iterator[Contact]:
+    """Yield whom to tell, as `ranked` has it; what stands below is looked for when asked for."""
     memory = answer.memory
-    desk, judged = memory.desk, memory.judged
-    own = _own_results(answer)
-    found = (
-        [*_overrides(answer, desk, own), *own, *_ladder(answer)]
-        if (desk.overrides or answer.object or _tells(answer))
-        else own
-    )
-    if guess:
-        found += _guesses(answer)
-    kept: list[Contact] = []
+    judged = memory.judged
     aside: list[Contact] = []
     seen: set[str] = set()
-    for contact in found:
+    for contact in _found(answer, memory.desk, guess):
         place = contact.place
         org = place.org_code if place is not None else 0
         mailbox = contact.mailbox
@@ -96,8 +92,22 @@ def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
                 contact.mark, contact.reason = verdict
                 if verdict.mark == "registry_contact":
                     contact.confidence = LOW
-        (aside if contact.mark == "registry_contact" else kept).append(contact)
-    return kept + aside
+        if contact.mark == "registry_contact":
+            aside.append(contact)
+        else:
+            yield contact
+    yield from aside
+
+
+def _found(answer: Answer, desk: Desk, guess: bool) -> Iterator[Contact]:
+    """Yield all that there is, in order."""
+    own = _own_results(answer)
+    yield from _overrides(answer, desk, own)
+    yield from own
+    if desk.overrides or answer.object or _tells(answer):
+        yield from _ladder(answer)
+    if guess:
+        yield from _guesses(answer)
 
 
 def _judged(memory: Memory, mailbox: str | None, handle: str | None) -> Judged:
