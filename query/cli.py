@@ -21,6 +21,7 @@ from .auditing import audit
 from .batching import batch
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, Error, StoreError
+from .exporting import export
 from .fetching import fetch, update
 from .index import open_index
 from .leasing import leases
@@ -276,7 +277,7 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (batch, fetch, update, contacts, csirt, audit, leases):
+for command in (batch, fetch, update, contacts, csirt, audit, leases, export):
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.
 audit.short_help = "Measure how accurate and reachable registrations are."

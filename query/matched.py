@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from . import layout
 from .addresses import Span, format_address
 from .audited import Ints, cells
 from .blocks import Block
 from .entries import LISTS, Coded, Entries, Value, cleaned, value_of
 from .many import pieces_of
 from .model import Answer
+from .records import Net
 from .render import clean
 from .routing import place_of, route_at
 
@@ -32,8 +34,7 @@ class Matched(NamedTuple):
     """Hold what n rows have for answers.
 
     ``entry`` (n,) is the place of each row's answer in ``entries``, -1 for none. ``singles`` has
-    the rows that are no addresses, which have none either: the answer to a range, or why the text
-    is no query.
+    the rows with an answer of their own (ranges where nets cross), or that are no queries, and why.
     """
 
     block: Block
@@ -122,20 +123,21 @@ class Matcher:
         index, tables = self._index, self._index._tables
         singles: dict[int, Answer | str] = {}
         addresses: list[tuple[int, Span]] = []
+        found: list[int] = []
         for row, asked in block.others.items():
             if isinstance(asked, str):
                 singles[row] = asked
-            elif asked.kind == "address":
-                addresses.append((row, asked))
-            else:
+            elif (piece := self._piece(asked)) is None:
                 piece = index._piece(asked.family, asked.first)
                 singles[row] = Answer(index, tables, written(asked), asked, piece)
+            else:
+                addresses.append((row, asked))
+                found.append(piece)
         pieces = np.full(len(block.start), -1, np.int64)
         known = np.flatnonzero(block.known)
         numbers = block.numbers if len(known) == len(pieces) else block.numbers[known]
         pieces[known] = pieces_of(index, numbers)
-        for row, asked in addresses:
-            pieces[row] = index._piece(asked.family, asked.first)
+        pieces[[row for row, _ in addresses]] = found
         keys = [pieces]
         if self._routed:
             keys.append(np.full(len(pieces), -1, np.int64))
@@ -149,6 +151,26 @@ class Matcher:
             for row, asked in addresses:
                 keys[-1][row] = bisect_right(self._bounds[asked.family], asked.first)
         return self._told_apart(block, keys, singles)
+
+    def _piece(self, asked: Span) -> int | None:
+        """Return the piece whose chain answers for all of a range, -1 for none.
+
+        None where the range is to be asked by itself: where nets cross, or overrides are of ranges.
+        """
+        tables = self._index._tables
+        piece = self._index._piece(asked.family, asked.first)
+        if asked.kind == "address":
+            return piece
+        if self._bounds:
+            return None
+        while piece >= 0:
+            if piece >= tables.nets or not self._known.whole[piece]:
+                return None
+            is_block = tables.piece_role[piece] & layout.ROLE_BITS == layout.REGISTRY
+            if not is_block and Net(tables, piece, piece).bounds[1] >= asked.last:
+                return piece
+            piece = tables.piece_above[piece]
+        return -1
 
     def _told_apart(
         self, block: Block, keys: list[Ints], singles: dict[int, Answer | str]
