@@ -6,24 +6,18 @@ leaves the old one as it was.
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import errno
-import gzip
 import io
-import lzma
 import os
-import shutil
 import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, BinaryIO, Final, cast
 
 from .errors import Error
 
-_PACKED: Final[dict[str, Callable[[Any, str], Any]]] = {
-    ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open,
-}  # fmt: skip
+_PACKED: Final = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}  # modules; most runs need none
 _PIECE: Final = 1 << 13  # compressed bytes at a time; ten thousand times as many may come out
 
 
@@ -64,6 +58,10 @@ class _Unpacked:
         return part
 
 
+def _open(end: str, path: str, mode: str) -> Any:
+    return import_module(_PACKED[end]).open(path, mode) if end in _PACKED else open(path, mode)
+
+
 @contextlib.contextmanager
 def to_read(name: str, *, at_once: bool = False) -> Iterator[BinaryIO]:
     """Open a file, unpacked by its name; `-` is standard input.
@@ -78,9 +76,14 @@ def to_read(name: str, *, at_once: bool = False) -> Iterator[BinaryIO]:
         yield buffer.raw if at_once else buffer
         return
     end = os.path.splitext(name.lower())[1]
-    damage: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, lzma.LZMAError)
+    damage: tuple[type[Exception], ...] = (EOFError, OSError)
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(_PACKED.get(end, open)(name, "rb"))
+        stream = stack.enter_context(_open(end, name, "rb"))
+        if end in _PACKED:
+            from lzma import LZMAError
+            from zlib import error as zlib_error
+
+            damage += (LZMAError, zlib_error)
         if end == ".zst":
             from zstandard import ZstdError
 
@@ -116,7 +119,7 @@ def to_write(name: str | None) -> Iterator[BinaryIO]:
         with _packing(beside, name) as stream:
             yield stream
         if os.path.exists(target):
-            shutil.copymode(target, beside)
+            os.chmod(beside, os.stat(target).st_mode & 0o7777)
         os.replace(beside, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -128,7 +131,7 @@ def to_write(name: str | None) -> Iterator[BinaryIO]:
 def _packing(path: str, name: str) -> Iterator[BinaryIO]:
     end = os.path.splitext(name.lower())[1]
     if end != ".zst":
-        with _PACKED.get(end, open)(path, "wb") as opened:
+        with _open(end, path, "wb") as opened:
             yield opened
         return
     import zstandard

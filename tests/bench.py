@@ -19,13 +19,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_batch import batch_rows
+from measures import Peak, Row
 
 from rirdex.query import Index, leases, open_index
 from rirdex.query.addresses import prefixes
@@ -35,7 +36,6 @@ ROUNDS = 5
 LOOKUPS = 40_000
 MMDB_NETS = 300_000  # mmdb-writer takes about 1.3 kB and 40 us a net: larger sizes are sampled
 RADIX_NETS = 1_000_000
-Row = tuple[str, str, str, str, str]
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def main() -> None:
         folder = Path(options.folder or scratch)
         dumps = generated(folder / f"dumps-{options.size}", SIZES[options.size])
         show(measured(dumps, folder / f"{options.size}.rirdex"))
+        show(batch_rows(folder / f"{options.size}.rirdex", folder, options.size))
         show(lease_rows(dumps, folder / "leases.rirdex"))
         show(world_rows(dumps, folder, options.size))
 
@@ -173,45 +174,6 @@ def world_rows(ripe: Path, folder: Path, size: str) -> Iterator[Row]:
             nets = len(index)
         what = f"build, {name}, {nets:,} nets"
         yield what, f"{seconds:.1f} s", "", f"{nets / seconds:,.0f}/s", f"{peak / 2**20:,.0f} MiB"
-
-
-class Peak:
-    """Sample the anonymous memory of a process and its children."""
-
-    def __init__(self, pid: int) -> None:
-        self.bytes = 0
-        self._pid = pid
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._sample)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End sampling."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        while not self._stopped.wait(0.1):
-            self.bytes = max(self.bytes, sum(map(anonymous, family(self._pid))))
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all below it."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
-    return [pid, *(each for child in children for each in family(int(child)))]
-
-
-def anonymous(pid: int) -> int:
-    """Return the bytes of memory of a process that no file stands behind."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    wanted = ("RssAnon:", "RssShmem:")
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(wanted))
 
 
 def line_loop(path: Path) -> tuple[float, int]:
