@@ -30,6 +30,10 @@ COLUMNS: Final = (
     "lessee", "facilitator", "verdict", "confidence", "abuse", "abuse_holder", "depth", "error",
 )  # fmt: skip
 _CODES: Final = pa.int32()
+_PACKED: Final = (
+    pa.types.is_fixed_size_binary, pa.types.is_binary, pa.types.is_large_binary,
+    pa.types.is_binary_view,
+)  # fmt: skip
 _TEXTS: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 
@@ -53,10 +57,10 @@ def annotate(
 ) -> pa.StructArray:
     """Return a struct of columns for each address of an Arrow array, null for a null.
 
-    Takes text (string, large_string, string_view, dictionaries of them), uint32 (IPv4) and packed
-    bytes (binary, fixed_size_binary(16)), also as a chunked array. What the text may be is what
-    `rirdex batch` takes: prefixes, ranges, URLs. What is no query has the reason in `error` and
-    nulls else. Raises `BatchError` for a column or a type there is not, `DeskError`.
+    Takes text of every Arrow type, dictionaries of texts, uint32 (IPv4) and packed bytes (4 or 16
+    long), also as a chunked array. What the text may be is what `rirdex batch` takes: prefixes,
+    ranges, URLs. What is no query has the reason in `error`; else what is missing is null, or an
+    empty list. Raises `BatchError` for a column or a type there is not, `DeskError`.
     """
     columns = checked(columns)
     if len(set(columns)) < len(columns):
@@ -98,7 +102,9 @@ def block_of(array: pa.Array, *, named: bool = False) -> Block:
         known = np.asarray(array.is_valid())
         texts = write_quads(numbers) if named else None
         return block_with(numbers, known, dict.fromkeys(np.flatnonzero(~known).tolist(), ""), texts)
-    if pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind):
+    if pa.types.is_null(kind):
+        array, kind = array.cast(pa.string()), pa.string()
+    if any(is_packed(kind) for is_packed in _PACKED):
         return _packed_block([*map(_unpacked, array.to_pylist())])
     if not any(is_text(kind) for is_text in _TEXTS):
         raise BatchError(f"addresses are texts, uint32 or packed bytes, not {kind}")

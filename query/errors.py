@@ -7,10 +7,21 @@ record in a dump is data (a row in the rejects of the build summary), not an exc
 from __future__ import annotations
 
 from os import PathLike, fspath
+from typing import Any
 
 
 class Error(Exception):
-    """Stand above every error that rirdex raises on purpose."""
+    """Stand above every error that rirdex raises on purpose. It can be sent to other processes."""
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return _remade, (type(self), self.args, self.__dict__)
+
+
+def _remade(kind: type[Error], texts: tuple[Any, ...], members: dict[str, Any]) -> Error:
+    """Make an error again from what it has, not from what its constructor takes."""
+    error = kind.__new__(kind, *texts)
+    error.__dict__.update(members)
+    return error
 
 
 class AddressError(Error, ValueError):

@@ -33,11 +33,13 @@ from rirdex.query import (
     Object,
     StoreError,
     WrongVersion,
+    errors,
     layout,
     open_index,
     store,
 )
 from rirdex.query.cli import run
+from rirdex.query.desk import DeskError
 from rirdex.query.verify import verify
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -1011,3 +1013,16 @@ def test_equal_things_of_two_opens_are_equal(copied: Path, other_path: Path) -> 
         assert isinstance(first, Object)
         assert first == two.objects(HANDLE)[0]
         assert len({first, two.objects(HANDLE)[0]}) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.AddressError("m", 7), errors.DumpError("/p", "m", 9), errors.FetchError("u", "m"),
+     errors.NoIndex("/p", "m"), errors.WrongVersion("/p", 1, 2), errors.Damaged("", "m"),
+     DeskError("/p", "m"), errors.BatchError("m")],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_an_error_is_the_same_in_another_process(error: Exception) -> None:
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(again) is type(error)
+        assert (str(again), again.__dict__) == (str(error), error.__dict__)
