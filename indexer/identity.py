@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rirdex.query.columns import no_names
 from rirdex.query.errors import Error
 from rirdex.query.fingerprints import Fingerprints, Party
 from rirdex.query.names import normal_many
+from rirdex.query.parties import no_names
 
 from .freetext import places
 from .intern import Dictionary, hash_spans
@@ -95,7 +95,8 @@ def identify(rows: Rows, objects: Ints, org_object: Ints, known: Known) -> Ident
     of_descr, known_descr = _named(rows.words["descr"], known)
     netname, own = rows.code("netname"), rows.code("name")
     descrs = rows.words["descr"]
-    nameless = no_names(np.frombuffer(descrs.text, np.uint8), descrs.at)
+    every = np.arange(len(descrs.at) - 1)
+    nameless = no_names(np.frombuffer(descrs.text, np.uint8), descrs.at, every)
     descr = np.where(nameless[rows.code("descr")], 0, rows.code("descr"))
     # Most nets are told by more than their netname.
     alone = np.unique(netname[(descr == 0) & (names[org] == 0)])

@@ -17,10 +17,9 @@ from . import layout
 from .audited import Bools, Ints, cells, first_up
 from .errors import BatchError
 from .layout import MORE_ITEMS, RESULT_BITS
-from .parties import facilitators, nets_of, rules_of
+from .parties import facilitators, nets_of, no_names, rules_of
 from .quads import write_quads
 from .records import Net
-from .rpsl import is_name
 
 if TYPE_CHECKING:
     from .store import Tables
@@ -109,17 +108,6 @@ class Dictionary(NamedTuple):
         return Texts((self.text,), np.zeros(len(codes), np.int8), start, length)
 
 
-def no_names(text: NDArray[np.uint8], at: NDArray[Any]) -> Bools:
-    """Mark the texts of a dictionary that can be nobody's name (`rpsl.is_name`)."""
-    # They begin with no letter and no digit: few do.
-    head = np.append(text, np.uint8(65))[at[:-1]]
-    marked = np.array([code < 128 and not chr(code).isalnum() for code in range(256)])[head]
-    for code in np.flatnonzero(marked).tolist():
-        name = bytes(text[at[code] : at[code + 1]]).decode("utf-8", "replace")
-        marked[code] = not is_name(name)
-    return np.asarray(marked)
-
-
 class Dictionaries:
     """Hold the texts of an index for columns: made once (`Index.dictionaries`)."""
 
@@ -148,7 +136,8 @@ class Dictionaries:
     @cached_property
     def nameless(self) -> Bools:
         """Return which texts of descr are nobody's name."""
-        return no_names(*self["descr"])
+        text, at = self["descr"]
+        return no_names(text, at, np.arange(len(at) - 1))
 
     @cached_property
     def mail(self) -> Ints:

@@ -333,7 +333,7 @@ def _metadata(
         "languages": _encoded(tuple(languages)),
         "binary_format_major_version": _integer(_UINT16, 2),
         "binary_format_minor_version": _integer(_UINT16, 0),
-        "build_epoch": _integer(_UINT64, built),
+        "build_epoch": _integer(_UINT64, max(built, 1)),  # libmaxminddb takes no 0
         # Verifiers want a description in some language.
         "description": _control(_MAP, 1) + _encoded([*languages, "en"][0]) + _encoded(description),
     }

@@ -18,6 +18,7 @@ from .cells import text_at
 from .facts import known_to
 from .names import folded, normal, normal_many
 from .records import Net
+from .rpsl import is_name
 from .verdicts import SUB_STATUSES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _SLICE: Final = 1 << 16  # texts that are joined at a time
 _NAMES: Final = ("name", "descr", "netname")
+_NO_LETTERS: Final = np.array([code < 128 and not chr(code).isalnum() for code in range(256)])
 
 
 def halves(tables: Tables, rows: Ints) -> tuple[NDArray[np.uint64], ...]:
@@ -106,6 +108,19 @@ def unheld(tables: Tables) -> Ints:
     return np.asarray(cut[(under >= 0) & (under != holders(tables, cut))])
 
 
+def no_names(text: NDArray[np.uint8], at: NDArray[Any], codes: Ints) -> Bools:
+    """Mark the texts of a dictionary, by codes, that can be nobody's name (`rpsl.is_name`)."""
+    # They begin with no letter and no digit: few do.
+    start, end = at[codes], at[codes + 1]
+    head = np.full(len(codes), 65, np.uint8)
+    head[start < end] = text[start[start < end]]
+    marked = _NO_LETTERS[head]
+    for place in np.flatnonzero(marked).tolist():
+        name = bytes(text[start[place] : end[place]]).decode("utf-8", "replace")
+        marked[place] = not is_name(name)
+    return np.asarray(marked)
+
+
 def _keys(tables: Tables, nets: Ints) -> tuple[NDArray[np.int8], Ints]:
     """Return where the name of each net's party stands (a place in `_NAMES`), and its code."""
     objects = cells(tables, "org_object")[cells(tables, "net_org", nets)]
@@ -114,6 +129,8 @@ def _keys(tables: Tables, nets: Ints) -> tuple[NDArray[np.int8], Ints]:
     names[held] = cells(tables, "object_name", objects[held])
     descr, netname = (cells(tables, f"net_{name}", nets).astype(np.int64)
                       for name in ("descr", "netname"))  # fmt: skip
+    text = np.frombuffer(tables.view("text_descr"), np.uint8)
+    descr[no_names(text, cells(tables, "text_descr_at"), descr)] = 0
     kind = np.where(names > 0, 0, np.where(descr > 0, 1, 2)).astype(np.int8)
     return kind, np.where(names > 0, names, np.where(descr > 0, descr, netname))
 

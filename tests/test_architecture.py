@@ -25,8 +25,8 @@ HOMES = {
     "tqdm": {"query/cli", "query/fetching", "query/auditing", "query/batching", "query/exporting"},
     "platformdirs": {"query/place"},
     "socket": {
-        "query/addresses", "query/index", "indexer/values", "indexer/rpsl", "indexer/delegated",
-        "indexer/transfers", "indexer/iana",
+        "query/addresses", "query/index", "query/export_ranges", "indexer/values", "indexer/rpsl",
+        "indexer/delegated", "indexer/transfers", "indexer/iana",
     },
     "urllib": {"indexer/web", "indexer/transfer", "indexer/downloads"},
     "http": {"indexer/web", "indexer/transfer"},

@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from test_leases import an, made
 
 from rirdex.indexer.build import build
-from rirdex.query import Index, open_index
+from rirdex.query import Index, layout, leases, open_index
 from rirdex.query import entries as entries_module
 from rirdex.query.arrow_files import File, Stream
 from rirdex.query.batch import run
@@ -354,6 +354,16 @@ def test_an_override_for_a_part_of_a_net_stands_in_its_rows_only(tmp_path: Path)
         ["10.0.0.4", "a@net.example", "ripe.abuse-c"],
         ["10.0.0.5", "desk@cert.example", "user.override"],
     ]
+
+
+def test_a_name_that_columns_show_is_one_that_leases_find(tmp_path: Path) -> None:
+    with open_index(odd_world(tmp_path)) as index:
+        text = b"".join(b"10.0.%d.1\n" % k for k in range(7))
+        users = [row["user"] for row in objects(output(index, text, ["user"], form="jsonl"))]
+        for k, user in enumerate(users):
+            found = leases.select(index, lessee=user, verdicts=layout.VERDICTS)
+            assert index.match(f"10.0.{k}.1") in found, user
+        assert users[1] == "U1"
 
 
 # -- order ------------------------------------------------------------------------------------
