@@ -95,10 +95,10 @@ class Batch:
         else:
             lines = self._with_objects(matched, block.kept)
         invalid = sum(isinstance(found, str) for found in matched.singles.values())
-        return Done(b"".join(lines), len(lines), invalid)
+        return Done(b"\n".join([*lines, b""]), len(lines), invalid)
 
     def _lines(self, matched: Matched, names: Sequence[str]) -> list[bytes]:
-        """Return the lines of a block, without what is kept of its input."""
+        """Return the lines of a block, without line feeds and without what is kept of its input."""
         entry = matched.entry.tolist()
         between = self._writer.between(names)
         parts: list[Sequence[bytes] | repeat[bytes]] = []
@@ -108,11 +108,11 @@ class Batch:
             marks = between[at : (at := at + len(columns)) + 1]
             if of_rows:
                 for mark, name in zip(marks, columns, strict=False):
-                    parts += [repeat(mark), self._writer.cells(matched.texts(name))]
+                    parts += [*_repeated(mark), self._writer.cells(matched.texts(name))]
             else:
                 spans = self._writer.spans(matched.entries, columns, marks)
-                parts += [repeat(marks[0]), [spans[place] for place in entry]]
-        parts.append(repeat(between[-1]))
+                parts += [*_repeated(marks[0]), [spans[place] for place in entry]]
+        parts += _repeated(between[-1])
         lines = [*map(b"".join, zip(*parts, strict=False))]
         for row in matched.singles:
             lines[row] = self._line(matched, row, names)
@@ -149,6 +149,11 @@ class Batch:
         """Return a record of the input's cells as an object of JSON."""
         cells = (cell.decode("utf-8", "replace") for cell in cells_of(kept))
         return json.dumps(dict(zip(self._kept, cells, strict=True)), ensure_ascii=False).encode()
+
+
+def _repeated(mark: bytes) -> list[repeat[bytes]]:
+    """Return what stands in every line, as a part of them; nothing is none."""
+    return [repeat(mark)] if mark else []
 
 
 class Maker(Protocol):

@@ -23,12 +23,12 @@ class Objects:
     def between(self, names: Sequence[str]) -> list[bytes]:
         """Return what stands before each value of a line, and behind the last."""
         marks = [f"{json_line(name)}: ".encode() for name in names]  # type: ignore[arg-type]
-        return [b"{" + marks[0], *(b", " + mark for mark in marks[1:]), b"}\n"]
+        return [b"{" + marks[0], *(b", " + mark for mark in marks[1:]), b"}"]
 
     def row(self, names: Sequence[str], values: Sequence[Value]) -> bytes:
         """Return the line of some values."""
         listed = [[*value] if isinstance(value, tuple) else value for value in values]
-        return json_line(dict(zip(names, listed, strict=True))).encode() + b"\n"
+        return json_line(dict(zip(names, listed, strict=True))).encode()
 
     def cells(self, texts: Sequence[bytes]) -> list[bytes]:
         """Return texts as values."""

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .audited import Bools, Ints
+from .audited import Bools
 from .columns import Texts
 from .entries import Entries, Value, text_of
 from .render import clean
@@ -44,12 +44,12 @@ class Table:
         self._formulas = np.isin(np.arange(256), [*map(ord, _FORMULAS)])
 
     def line(self, cells: Sequence[str]) -> bytes:
-        """Return one line, with a line feed."""
-        return self._written([clean(cell) for cell in cells]) + b"\n"
+        """Return one line, without a line feed."""
+        return self._written([clean(cell) for cell in cells])
 
     def head(self, names: Sequence[str]) -> bytes:
         """Return the line of the names of columns."""
-        return self.line(names)
+        return self.line(names) + b"\n"
 
     def row(self, names: Sequence[str], values: Sequence[Value]) -> bytes:
         """Return the line of some values."""
@@ -57,13 +57,13 @@ class Table:
 
     def between(self, names: Sequence[str]) -> list[bytes]:
         """Return what stands before each cell of a line, and behind the last."""
-        return [b"", *[self.separator.encode()] * (len(names) - 1), b"\n"]
+        return [b"", *[self.separator.encode()] * (len(names) - 1), b""]
 
     def cells(self, texts: Sequence[bytes]) -> list[bytes]:
         """Return texts as cells."""
         if self._simple(b"".join(texts)):
             return [*texts]
-        return [self.line([text.decode("utf-8", "replace")])[:-1] for text in texts]
+        return [self.line([text.decode("utf-8", "replace")]) for text in texts]
 
     def _simple(self, text: bytes) -> bool:
         """Say whether a text has only what stands in an address: then no cell of it is odd."""
@@ -77,12 +77,11 @@ class Table:
         The last span is that of no entry.
         """
         # A line of one empty cell would be no row to a reader: it has quotes.
-        alone = len(names) == 1 and between == [b"", b"\n"]
+        alone = len(names) == 1 and between == [b"", b""]
         nothing = b'""' if alone else self.separator.encode() * (len(names) - 1)
         if not len(entries):
             return [nothing]
-        text, _ = self.lines([entries.texts(name) for name in names], alone)
-        return [*text[:-1].split(b"\n"), nothing]  # no cell has a line feed
+        return [*self.lines([entries.texts(name) for name in names], alone), nothing]
 
     def own(self, cells: Sequence[bytes]) -> bytes:
         """Return a record of the input's own cells, as they stood, without a line feed."""
@@ -96,44 +95,47 @@ class Table:
         csv.writer(text, delimiter=self.separator, lineterminator="\r\n").writerow(row)
         return text.getvalue()[:-2].encode("utf-8", "surrogateescape")
 
-    def lines(self, columns: Sequence[Texts], alone: bool) -> tuple[bytes, Ints]:
-        """Return all lines as one text, and where each begins, with the end: (n + 1,).
+    def lines(self, columns: Sequence[Texts], alone: bool) -> list[bytes]:
+        """Return the lines of some columns, without line feeds.
 
         ``alone`` puts quotes where nothing stands.
         """
-        count = len(columns[0].length)
-        parts, ends = [], [np.zeros(1, np.int64)]
-        for low in range(0, count, _SLICE):
-            rows = slice(low, low + _SLICE)
-            text, at = self._lines([column.part(rows) for column in columns], alone)
-            parts.append(text)
-            ends.append(at[1:] + ends[-1][-1])
-        return b"".join(parts), np.concatenate(ends)
+        lines: list[bytes] = []
+        for low in range(0, len(columns[0].length), _SLICE):
+            part = [column.part(slice(low, low + _SLICE)) for column in columns]
+            text, odd = self._lines(part)
+            if alone:
+                odd |= part[0].length == 0
+            found = text.split(b"\n")[:-1]  # no cell has a line feed
+            rows = np.flatnonzero(odd)
+            cells = zip(*(column.decoded(rows) for column in part), strict=True)
+            for row, values in zip(rows.tolist(), cells, strict=True):
+                found[row] = self.line(values)
+            lines += found
+        return lines
 
-    def _lines(self, columns: Sequence[Texts], alone: bool) -> tuple[bytes, Ints]:
+    def _lines(self, columns: Sequence[Texts]) -> tuple[bytes, Bools]:
+        """Return lines as one text, and which of them are not right: those that need more."""
         count = len(columns[0].length)
         widths = [_width(column) for column in columns]
         matrix = np.empty((count, sum(widths) // 8), np.uint64)
         kept = np.empty((count, sum(widths)), bool)
-        odd = (columns[0].length == 0) & alone
-        size = np.full(count, len(columns), np.int64)
+        body = matrix.view(np.uint8)
+        odd = np.zeros(count, bool)
+        every = np.arange(count)
         place = 0
-        for column, width in zip(columns, widths, strict=True):
+        for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
             odd |= self._fill(matrix[:, place // 8 : (place + width) // 8], column)
             length = np.minimum(column.length, width - 1).astype(np.uint8)
             np.less_equal(_PLACES[:width], length[:, None], out=kept[:, place : place + width])
-            size += length
-            place += width
-        body = matrix.view(np.uint8)
-        ends = np.cumsum(widths) - widths
-        for number, (column, begin) in enumerate(zip(columns, ends, strict=True)):
-            length = np.minimum(column.length, widths[number] - 1)
             last = number == len(columns) - 1
-            body[np.arange(count), begin + length] = 10 if last else ord(self.separator)
+            body[every, place + length.astype(np.int64)] = 10 if last else ord(self.separator)
             if self._safe:
-                odd |= np.asarray(self._formulas[body[:, begin]] & (column.length > 0))
-        at: Ints = np.append(0, np.cumsum(size))
-        return self._with_odd(columns, body[kept], at, np.flatnonzero(odd))
+                odd |= np.asarray(self._formulas[body[:, place]] & (column.length > 0))
+            place += width
+        # Nobody knows what these hold: nothing but the end of a line is left of them.
+        body[odd, 0], kept[odd], kept[odd, 0] = 10, False, True
+        return body[kept].tobytes(), odd
 
     def _fill(self, words: NDArray[np.uint64], column: Texts) -> Bools:
         """Read a column into its part of the matrix; return the rows that need more."""
@@ -145,17 +147,18 @@ class Table:
                 if len(column.buffers) > 1:
                     there &= column.source == source
                 which = np.flatnonzero(there)
+                start = column.start[which] + 8 * k
+                if len(which) and int(start.max()) + 8 > len(buffer):
+                    inside = start + 8 <= len(buffer)
+                    odd[which[~inside]] = True
+                    which, start = which[inside], start[inside]
                 if not len(which):
                     continue
-                start = column.start[which] + 8 * k
-                inside = start + 8 <= len(buffer)
-                odd[which[~inside]] = True
-                which, start = which[inside], start[inside]
                 mask = _MASKS[np.minimum(column.length[which] - 8 * k, 8)]
-                every = np.ndarray((max(len(buffer) - 7, 0),), "<u8", buffer, 0, (1,))
+                every = np.ndarray((len(buffer) - 7,), "<u8", buffer, 0, (1,))
                 word = (every[start] & mask) | (_BLANK & ~mask)
                 words[which, k] = word
-                odd[which[self._suspicious(word)]] = True
+                odd[which] |= self._suspicious(word)
         return np.asarray(odd)
 
     def _suspicious(self, word: NDArray[np.uint64]) -> Bools:
@@ -165,23 +168,6 @@ class Table:
             other = word ^ letters
             found |= (other - _ONE) & ~other
         return np.asarray((found & _HIGH) != 0)
-
-    def _with_odd(
-        self, columns: Sequence[Texts], body: NDArray[np.uint8], at: Ints, odd: Ints
-    ) -> tuple[bytes, Ints]:
-        """Put lines that were written one by one in the place of others."""
-        if not len(odd):
-            return body.tobytes(), at
-        parts, begin = [], 0
-        grown = np.zeros(len(at) - 1, np.int64)
-        lines = zip(*(column.decoded(odd) for column in columns), strict=True)
-        for row, cells in zip(odd.tolist(), lines, strict=True):
-            line = self.line(cells)
-            parts += [body[begin : at[row]].tobytes(), line]
-            begin = int(at[row + 1])
-            grown[row] = len(line) - (at[row + 1] - at[row])
-        parts.append(body[begin:].tobytes())
-        return b"".join(parts), at + np.append(0, np.cumsum(grown))
 
 
 def _width(column: Texts) -> int:

@@ -73,7 +73,7 @@ class Totals:
         """Add the counts of a block."""
         if not text:
             return
-        answered, found = json.loads(text)
+        answered, found = json.loads(bytes(text))
         self._answered += answered
         for name, counts in found.items():
             self._counts.setdefault(name, Counter()).update(counts)
@@ -107,8 +107,8 @@ def lines_of(summary: Json, form: str, safe: bool = False) -> Iterator[bytes]:
         yield json_line(summary).encode() + b"\n"
         return
     table = Table("\t" if form == "tsv" else ",", safe)
-    yield table.line(HEAD)
-    yield from map(table.line, table_of(summary))
+    for row in (HEAD, *table_of(summary)):
+        yield table.line(row) + b"\n"
 
 
 def table_of(summary: Json) -> Iterator[tuple[str, ...]]:
