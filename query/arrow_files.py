@@ -94,8 +94,7 @@ class File:
             self._schema = pa.ipc.read_schema(pa.py_buffer(message))
             self._writer = self._opened()
         elif message:
-            buffer = pa.py_buffer(bytes(message))  # it may be a view of memory that is used again
-            self._waiting.append(pa.ipc.read_record_batch(buffer, self._schema))
+            self._waiting.append(pa.ipc.read_record_batch(pa.py_buffer(message), self._schema))
             if self._form == "arrow" or sum(map(len, self._waiting)) >= _GROUP:
                 self._flush()
 

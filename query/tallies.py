@@ -73,7 +73,7 @@ class Totals:
         """Add the counts of a block."""
         if not text:
             return
-        answered, found = json.loads(bytes(text))
+        answered, found = json.loads(text)
         self._answered += answered
         for name, counts in found.items():
             self._counts.setdefault(name, Counter()).update(counts)

@@ -29,8 +29,7 @@ _slots: list[mmap.mmap] = []
 def in_order(work: Callable[[_Given], Any], given: Iterable[_Given], jobs: int) -> Iterator[Any]:
     """Yield what ``work`` makes of each item, in order: named tuples with ``text``, some bytes.
 
-    The text of a result may be a view that holds until the next one is asked for. Raises `Error`
-    when a process dies.
+    Raises `Error` when a process dies.
     """
     context = multiprocessing.get_context("fork")
     slots = [mmap.mmap(-1, _ROOM) for _ in range(jobs * _AHEAD)]
@@ -50,8 +49,7 @@ def in_order(work: Callable[[_Given], Any], given: Iterable[_Given], jobs: int) 
             if length is None:
                 yield found
             else:
-                with memoryview(slots[slot]) as view, view[:length] as text:
-                    yield found._replace(text=text)
+                yield found._replace(text=slots[slot][:length])
             free.append(slot)
     except BrokenProcessPool:
         raise Error("a process was killed: is there too little memory? Try --jobs 0") from None
