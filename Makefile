@@ -62,7 +62,7 @@ generate: .venv/installed
 	touch $@
 
 .venv/bench: .venv/installed
-	$(BIN)/pip install --quiet --editable '.[dev,bench]'
+	$(BIN)/pip install --quiet --editable '.[dev,bench,spark]'
 	touch $@
 
 clean:

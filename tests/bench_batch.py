@@ -14,11 +14,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from bench_spark import spark_rows
 from measures import Peak, Row
 
 from rirdex.query import Index, open_index
@@ -53,6 +55,8 @@ def batch_rows(target: Path, folder: Path, size: str) -> Iterator[Row]:
     yield from form_rows(target, files["in nets"], count, folder)
     if size == "ripe":
         yield from stream_rows(target, files["in nets"], count)
+    yield from engine_rows(target, files["in nets"])
+    yield from spark_rows(target, folder, 2 * count)
     yield from process_rows(target)
 
 
@@ -198,6 +202,41 @@ def stream_rows(target: Path, path: Path, count: int) -> Iterator[Row]:
         f"batch, {rows:,} lines streamed", f"{seconds:.0f} s, {rows / seconds / 1e6:.2f} M/s", "",
         "", f"{peak / 2**20:,.0f} MiB; bar 1.5 GiB",
     )  # fmt: skip
+
+
+def engine_rows(target: Path, path: Path) -> Iterator[Row]:
+    """Measure DuckDB's functions, Arrow and arrays, over the first million addresses of a list."""
+    import duckdb
+    import pyarrow as pa
+
+    from rirdex.query import arrow, duck
+
+    with path.open() as file:
+        texts = [line.strip() for line in islice(file, 1_000_000)]
+    listed = pa.table({"ip": texts})
+    batches = listed.column("ip").combine_chunks()
+    with open_index(target) as index, duckdb.connect() as connection:
+        duck.register(connection, index)
+        connection.register("listed", listed)
+        for what, call in (
+            ("DuckDB, ip_holder(ip)",
+             lambda: connection.execute("select count(ip_holder(ip)) from listed").fetchall()),
+            ("DuckDB, ip_answer(ip)",
+             lambda: connection.execute("select count(ip_answer(ip)) from listed").fetchall()),
+            ("Arrow, holder", lambda: arrow.annotate(index, batches, ["holder"])),
+            ("Arrow, five columns", lambda: arrow.annotate(index, batches, COLUMNS)),
+            ("lookup_many, five columns", lambda: index.lookup_many(texts, columns=COLUMNS)),
+        ):  # fmt: skip
+            spent = [seconds_of(call) for _ in range(ROUNDS)]
+            rate = len(texts) / statistics.median(spent) / 1e6
+            yield what, f"{rate:.2f} M/s", "", "", f"{len(texts):,} addresses in nets"
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
 
 
 def process_rows(target: Path) -> Iterator[Row]:

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ def spark_rows(
     """Write Parquet with random addresses to the folder, and yield the rates; 1 core first."""
     if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
         yield "Spark", "left out", "", "", "there is no Java"
+        return
+    if not find_spec("pyspark"):
+        yield "Spark", "left out", "", "", "there is no pyspark"
         return
     source = address_parquet(folder / f"spark-{count}.parquet", count)
     first = 0.0
