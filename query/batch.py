@@ -30,11 +30,15 @@ FORMS: Final = ("csv", "tsv", "jsonl", "parquet", "arrow", "summary")
 
 
 class Done(NamedTuple):
-    """Hold the output of a block: its bytes, how many rows, and how many were no queries."""
+    """Hold the output of a block: its bytes, how many rows, and how many were no queries.
+
+    ``read`` is how many bytes of the input it was made of.
+    """
 
     text: bytes
     rows: int
     invalid: int
+    read: int = 0
 
 
 class Writer(Protocol):
@@ -175,16 +179,16 @@ def run(
     index: Index, stream: BinaryIO, write: Callable[[bytes], object], *, columns: Sequence[str],
     form: str = "csv", given: str = "lines", field: str | None = None, keep: bool = False,
     header: bool = True, safe: bool = False, jobs: int | None = 0,
-    told: Callable[[int], object] | None = None, size: int = 1 << 20,
+    told: Callable[[int, int], object] | None = None, size: int = 1 << 20,
     like: tuple[str, ...] | None = None,
 ) -> Ran:  # fmt: skip
     """Answer a stream of queries.
 
     ``form`` is one of `FORMS`; what the binary ones write is for `arrow_files`, that of `summary`
     for `tallies.Totals`. ``jobs`` are processes beside this one, 0 = none, None = as many as there
-    are processors, for an input of several blocks; ``told`` gets the number of rows of each block,
-    a read of ``size`` bytes. ``like`` are the columns that an earlier input had, and this one must
-    have. Raises `BatchError`, `InputError`, `DeskError`.
+    are processors, for an input of several blocks; ``told`` gets the numbers of rows and of bytes
+    of each block, a read of ``size`` bytes. ``like`` are the columns that an earlier input had,
+    and this one must have. Raises `BatchError`, `InputError`, `DeskError`.
     """
     if keep and given == "jsonl" and form != "jsonl":
         raise BatchError("objects of JSON can be kept in JSON lines only: give -f jsonl")
@@ -196,14 +200,14 @@ def run(
         write(made.header())
 
     def answered(piece: Piece) -> Done:
-        return made.rows(reading.block(piece))
+        return made.rows(reading.block(piece))._replace(read=len(piece.text))
 
     rows = invalid = 0
     for done in spread(answered, reading.pieces, jobs):
         write(done.text)
         rows, invalid = rows + done.rows, invalid + done.invalid
         if told is not None:
-            told(done.rows)
+            told(done.rows, done.read)
     return Ran(rows, invalid, reading.header)
 
 

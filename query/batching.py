@@ -86,7 +86,7 @@ def batch(
     with contextlib.ExitStack() as stack:
         index = stack.enter_context(open_index(path))
         write, finish = stack.enter_context(_sink(output, form, summary, top, csv_safe, prompt))
-        told = stack.enter_context(_progress(quiet))
+        told = stack.enter_context(_progress(quiet, files))
         for number, name in enumerate(files or ("-",)):
             kind = given or (_FORMS | {".csv": "csv"}).get(suffix(name), "lines")
             try:
@@ -159,12 +159,26 @@ def _is_terminal(output: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[int], object]]:
+def _progress(quiet: bool, files: Sequence[str]) -> Iterator[Callable[[int, int], None]]:
+    """Show how much of the input is read, with an end in sight where its size is known."""
     from tqdm import tqdm
 
+    plain = [name for name in files if os.path.isfile(name) and not is_packed(name)]
+    total = sum(map(os.path.getsize, plain)) if files and len(plain) == len(files) else None
     silent = True if quiet or sys.stderr is None else None
-    with tqdm(unit=" rows", unit_scale=True, disable=silent, leave=False) as bar:
-        yield bar.update
+    count = 0
+    with tqdm(
+        unit="B", unit_scale=True, unit_divisor=1024, total=total, disable=silent, leave=False
+    ) as bar:
+
+        def told(rows: int, read: int) -> None:
+            nonlocal count
+            count += rows
+            seconds = bar.format_dict["elapsed"] if not bar.disable else 0
+            bar.set_postfix_str(f"{count:,} rows, {count / (seconds or 1):,.0f}/s", refresh=False)
+            bar.update(read)
+
+        yield told
 
 
 @contextlib.contextmanager

@@ -53,7 +53,8 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]},
              epilog="Exit codes: 0 answered, 1 no match or damage, 2 usage, 3 index missing or "
-             "unusable, 5 a file could not be read or written, 130 interrupted.")  # fmt: skip
+             "unusable, 4 rows that are no queries, 5 a file could not be read or written, "
+             "130 interrupted.")  # fmt: skip
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version,
               help="Show the version and exit.")  # fmt: skip
 def cli() -> None:
