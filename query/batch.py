@@ -18,7 +18,7 @@ from .columns import checked
 from .delimited import cells_of
 from .entries import Entries, Value
 from .errors import BatchError
-from .inputs import open_blocks
+from .inputs import DECODER, open_blocks
 from .matched import OF_ROWS, Matched, Matcher
 from .objects import Objects, beside, distinct, joined
 from .tabulated import Table
@@ -140,7 +140,7 @@ class Batch:
         else:
             rows: dict[tuple[str, ...], list[int]] = {}
             for row, record in enumerate(kept):
-                taken = json.loads(record) if self._taken.search(record) else ()
+                taken = DECODER.decode(record.decode()) if self._taken.search(record) else ()
                 rows.setdefault(tuple(beside(taken, self.columns)), []).append(row)
             most = max(rows, key=lambda names: len(rows[names]))
             lines = self._lines(matched, most)
@@ -168,11 +168,15 @@ class Maker(Protocol):
 
 
 class Ran(NamedTuple):
-    """Say how many rows there were, how many no queries, and the names of the kept columns."""
+    """Say how many rows there were, how many no queries, and the names of the input's columns.
+
+    There are none of those in an input without records; then it may have no header either.
+    """
 
     rows: int
     invalid: int
     kept: tuple[str, ...]
+    headed: bool
 
 
 def run(
@@ -180,7 +184,7 @@ def run(
     form: str = "csv", given: str = "lines", field: str | None = None, keep: bool = False,
     header: bool = True, safe: bool = False, jobs: int | None = 0,
     told: Callable[[int, int], object] | None = None, size: int = 1 << 20,
-    like: tuple[str, ...] | None = None,
+    like: tuple[str, ...] = (), last: bool = True,
 ) -> Ran:  # fmt: skip
     """Answer a stream of queries.
 
@@ -188,15 +192,17 @@ def run(
     for `tallies.Totals`. ``jobs`` are processes beside this one, 0 = none, None = as many as there
     are processors, for an input of several blocks; ``told`` gets the numbers of rows and of bytes
     of each block, a read of ``size`` bytes. ``like`` are the columns that an earlier input had,
-    and this one must have. Raises `BatchError`, `InputError`, `DeskError`.
+    and this one must have; an input without any that is not the ``last`` leaves the ``header`` to
+    the next. Raises `BatchError`, `InputError`, `DeskError`.
     """
     if keep and given == "jsonl" and form != "jsonl":
         raise BatchError("objects of JSON can be kept in JSON lines only: give -f jsonl")
     reading = open_blocks(stream, given, field=field, keep=keep, size=size)
-    if keep and like is not None and reading.header != like:
+    if keep and like and reading.header and reading.header != like:
         raise InputError(f"its columns are {reading.header}, those of the first input {like}")
     made = _maker(index, columns, form, safe, reading.header if keep else ())
-    if header:
+    headed = header and (last or not keep or bool(reading.header) or given == "jsonl")
+    if headed:
         write(made.header())
 
     def answered(piece: Piece) -> Done:
@@ -208,7 +214,7 @@ def run(
         rows, invalid = rows + done.rows, invalid + done.invalid
         if told is not None:
             told(done.rows, done.read)
-    return Ran(rows, invalid, reading.header)
+    return Ran(rows, invalid, reading.header, headed)
 
 
 def _maker(

@@ -12,13 +12,15 @@ import click
 
 from .console import complain
 from .index import open_index
-from .packed import is_packed, suffix, to_read, to_write
+from .packed import is_one, is_packed, suffix, to_read, to_write
 
 INVALID: Final = 4
 _FORMS: Final = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _WRITTEN: Final = {
     **_FORMS, ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow",
+    ".feather": "arrow",
 }  # fmt: skip
+_OTHERS: Final = (".zip", ".xlsx", ".xls", ".ods", ".orc", ".db", ".sqlite", ".mmdb", ".html")
 _BINARY: Final = ("parquet", "arrow")
 
 
@@ -30,7 +32,7 @@ def _options(command: Any) -> Any:
         click.option("-c", "--columns", metavar="NAMES", multiple=True,
                      help="Columns, in this order, with commas between. Repeatable."),
         click.option("-o", "--output", metavar="FILE", default=None,
-                     help="Where to write; .gz and .zst are compressed."),
+                     help="Where to write; .gz, .bz2, .xz, .zst are compressed."),
         click.option("--input", "given", default=None,
                      type=click.Choice(("lines", "csv", "tsv", "jsonl", "text")),
                      help="What the input is; default by its name, else lines. text: every "
@@ -82,34 +84,42 @@ def batch(
     _check(files, output, form, summary, keep)
     prompt = line_buffered or _is_terminal(output)
     rows = wrong = 0
-    kept: tuple[str, ...] | None = None
+    kept: tuple[str, ...] = ()
+    headed = no_header and form not in _BINARY
     with contextlib.ExitStack() as stack:
         index = stack.enter_context(open_index(path))
+        if is_one(output, index.path):
+            raise click.UsageError(f"{output} is the index itself: give another name to -o")
         write, finish = stack.enter_context(_sink(output, form, summary, top, csv_safe, prompt))
         told = stack.enter_context(_progress(quiet, files))
-        for number, name in enumerate(files or ("-",)):
+        names = files or ("-",)
+        for number, name in enumerate(names, 1):
             kind = given or (_FORMS | {".csv": "csv"}).get(suffix(name), "lines")
             try:
                 with to_read(name, at_once=prompt) as stream:
                     ran = run(
                         index, stream, write, columns=named, field=field, given=kind, keep=keep,
                         form="summary" if summary else form, safe=csv_safe, told=told, like=kept,
-                        header=not number and (not no_header or form in _BINARY),
+                        header=not headed, last=number == len(names),
                         jobs=0 if prompt and jobs is None else jobs,
                     )  # fmt: skip
             except BatchError as error:
                 raise click.UsageError(str(error)) from None
             except InputError as error:
                 raise click.UsageError(f"{name}: {error}") from None
-            rows, wrong, kept = rows + ran.rows, wrong + ran.invalid, ran.kept
+            rows, wrong, kept = rows + ran.rows, wrong + ran.invalid, ran.kept or kept
+            headed = headed or ran.headed
         finish(rows, wrong)
     if wrong:
-        complain(f"{wrong:,} of {rows:,} rows are no queries: see the column error")
+        see = "see the column error" if "error" in named else "-c error says why"
+        complain(f"{wrong:,} of {rows:,} rows are no queries: {see}")
     return INVALID if wrong else 0
 
 
 def _form(form: str | None, output: str | None, summary: bool) -> str:
     """Return how to write, by the option or the name of the output."""
+    if form is None and suffix(output or "") in _OTHERS:
+        raise click.UsageError(f"{output} is not written by batch: say how by -f, or another name")
     found = form or _WRITTEN.get(suffix(output or ""), "csv")
     if form is None and suffix(output or "") == ".json":
         if not summary:
@@ -148,10 +158,8 @@ def _check(
             raise click.UsageError(
                 f'{form} needs {error.name}: pip install "rirdex[arrow]"'
             ) from None
-    if output is not None and os.path.isfile(output):
-        there = (name for name in files if os.path.exists(name))
-        if any(os.path.samefile(output, name) for name in there):
-            raise click.UsageError(f"{output} is both read and written: give another name to -o")
+    if any(is_one(output, name) for name in files if os.path.exists(name)):
+        raise click.UsageError(f"{output} is both read and written: give another name to -o")
 
 
 def _is_terminal(output: str | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from io import TextIOWrapper
@@ -339,6 +340,11 @@ def _drop_output() -> None:
         sys.stdout.flush()
 
 
+def _ended(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 def main() -> NoReturn:
     """Run the command line."""
+    signal.signal(signal.SIGTERM, _ended)  # so that nothing half-written is left
     sys.exit(run(sys.argv[1:]))

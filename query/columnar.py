@@ -15,7 +15,7 @@ from .blocks import PAD, Block, Numbers
 from .columns import checked
 from .entries import LISTS
 from .errors import AddressError
-from .many import quads_in
+from .many import listed, quads_in
 from .matched import OF_ROWS, Matched, Matcher
 from .quads import write_quads
 
@@ -60,15 +60,13 @@ def block_of(queries: Any, *, named: bool) -> Block:
 
     Raises `AddressError` with ``position``.
     """
-    if isinstance(queries, np.ndarray):
+    if isinstance(queries, np.ndarray) and not isinstance(queries, np.ma.MaskedArray):
         if queries.dtype == np.uint32 and queries.ndim == 1:
             texts = write_quads(queries) if named else None
             return block_with(queries, np.ones(len(queries), bool), {}, texts)
         if queries.dtype == np.uint8 and queries.ndim == 2 and queries.shape[1] == 16:
             queries = [row.tobytes() for row in np.ascontiguousarray(queries)]
-        else:
-            queries = queries.tolist()
-    items = queries if isinstance(queries, list) else list(queries)
+    items = listed(queries)
     numbers, known = quads_in(items)
     numbers = np.where(known, numbers, 0).astype(np.uint32)
     others: dict[int, Span | str] = {}

@@ -113,17 +113,24 @@ class Dictionaries:
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self._known: dict[str, Dictionary] = {}
+        self._known: dict[tuple[str, bool], Dictionary] = {}
 
     def __getitem__(self, name: str) -> Dictionary:
-        """Return a dictionary; the items of lists stand with blanks between them."""
-        found = self._known.get(name)
+        """Return a dictionary; the items of a list have line feeds between them."""
+        return self._made(name, False)
+
+    def joined(self, name: str) -> Dictionary:
+        """Return a dictionary of lists, the items with blanks between them."""
+        return self._made(name, True)
+
+    def _made(self, name: str, joined: bool) -> Dictionary:
+        found = self._known.get((name, joined))
         if found is None:
             text = np.frombuffer(self.tables.view(f"text_{name}"), np.uint8)
-            if name in ("country", "mnt_by"):
+            if joined:
                 text = np.where(text == 10, np.uint8(32), text)
             at = cells(self.tables, f"text_{name}_at").astype(np.int64)
-            found = self._known[name] = Dictionary(text, at)
+            found = self._known[name, joined] = Dictionary(text, at)
         return found
 
     @cached_property
@@ -166,8 +173,10 @@ class Nets:
     def _cell(self, name: str, rows: Ints | None = None) -> NDArray[Any]:
         return cells(self._tables, name, self.rows if rows is None else rows)
 
-    def _coded(self, name: str) -> Texts:
-        return self._known[name].texts(self._cell(f"net_{name}"))
+    def coded(self, name: str, *, joined: bool = False) -> Texts:
+        """Return a column that is codes of a dictionary; see `Dictionaries`."""
+        known = self._known.joined(name) if joined else self._known[name]
+        return known.texts(self._cell(f"net_{name}"))
 
     @cached_property
     def holder(self) -> Ints:
@@ -205,7 +214,8 @@ class Nets:
         rows = np.where(there, nets, 0)
         org = cells(tables, "net_org", rows).astype(np.int64)
         objects = cells(tables, "org_object")[org]
-        names = np.where(objects >= 0, cells(tables, "object_name")[np.maximum(objects, 0)], 0)
+        names = np.zeros(len(rows), np.int64)
+        names[objects >= 0] = cells(tables, "object_name")[objects[objects >= 0]]
         descr = cells(tables, "net_descr", rows).astype(np.int64)
         descr[known.nameless[descr]] = 0
         netname = cells(tables, "net_netname", rows).astype(np.int64)
@@ -303,9 +313,11 @@ OF_NETS: Final[dict[str, Callable[[Nets], Texts]]] = {
     "first": lambda nets: nets.ends("first"),
     "last": lambda nets: nets.ends("last"),
     **{
-        name: (lambda nets, name=name: nets._coded(name))  # type: ignore[misc]
-        for name in ("netname", "status", "country", "mnt_by", "org")
+        name: (lambda nets, name=name: nets.coded(name))  # type: ignore[misc]
+        for name in ("netname", "status", "org")
     },
+    "country": lambda nets: nets.coded("country", joined=True),
+    "mnt_by": lambda nets: nets.coded("mnt_by", joined=True),
     "registry": lambda nets: nets.origin("registry"),
     "source": lambda nets: nets.origin("source"),
     "created": lambda nets: nets.day("created"),

@@ -89,7 +89,7 @@ def open_records(
     cells = [] if piece.fault else cells_of(record, delimiter)
     names = tuple(cell.decode("utf-8", "replace").strip() for cell in cells)
     if piece.fault and not keep and field and field.isdecimal() and not header:
-        column, headed = int(field[:9]) - 1, False
+        column, headed = _number(field) - 1, False
     else:
         column, headed = _column(names, field, header)
     if headed:
@@ -119,9 +119,9 @@ def _column(names: tuple[str, ...], field: str | None, header: bool | None) -> t
             return 0, bool(header)
         raise InputError(f"name the column that holds the addresses: the first record is {shown}")
     if field.isascii() and field.isdigit():
-        number = int(field[:9])
-        if not 0 < number <= len(names):
-            raise InputError(f"there is no column {field[:9]}: the first record is {shown}")
+        number = _number(field)
+        if number > len(names):
+            raise InputError(f"there is no column {number}: the first record is {shown}")
         name = names[number - 1]
         word = _NAME.fullmatch(name) is not None and not isinstance(parse_query(name), Span)
         return number - 1, word if header is None else header
@@ -130,6 +130,14 @@ def _column(names: tuple[str, ...], field: str | None, header: bool | None) -> t
     if (wanted := field.strip().casefold()) not in known:
         raise InputError(f"there is no column {field!r}: the first record is {shown}")
     return known.index(wanted), True
+
+
+def _number(field: str) -> int:
+    """Return the number of a column. Raises `InputError` for 0."""
+    number = int(field.lstrip("0")[:9] or 0)
+    if not number:
+        raise InputError("columns are counted from 1")
+    return number
 
 
 def _block(piece: Piece, delimiter: bytes, column: int, width: int | None) -> Block:

@@ -73,13 +73,17 @@ class Entries:
             coded = self.coded(name)
             texts = [*(text_of(value).encode() for value in coded.values), b""]
             return texts_of(texts, np.where(coded.codes < 0, len(texts) - 1, coded.codes))
-        found = Nets(self._known, self.pieces[self.whole]).column(name)
+        return self._of_nets(name, " ")
+
+    def _of_nets(self, name: str, between: str) -> Texts:
+        """Return a column of `OF_NETS`; ``between`` stands between items of a list."""
+        nets = Nets(self._known, self.pieces[self.whole])
+        found = nets.coded(name) if name in LISTS and between == "\n" else nets.column(name)
         if self.whole.all():
             return found
         cut = np.flatnonzero(~self.whole).tolist()
-        asked = texts_of([
-            text_of(value_of(self.answer(entry), name)).encode("utf-8", "replace") for entry in cut
-        ])  # fmt: skip
+        values = (value_of(self.answer(entry), name) for entry in cut)
+        asked = texts_of([text_of(value, between).encode("utf-8", "replace") for value in values])
         source = np.full(len(self), len(found.buffers), np.int8)
         start, length = np.empty(len(self), np.int64), np.empty(len(self), np.int64)
         for rows, part in ((self.whole, found), (~self.whole, asked)):
@@ -100,7 +104,7 @@ class Entries:
             return coded([route and _of_route(route, name) for route in self._routes])
         if name not in OF_NETS:
             return coded([value_of(self.answer(entry), name) for entry in range(len(self))])
-        return _told_apart(self.texts(name), name)
+        return _told_apart(self._of_nets(name, "\n"), name)
 
 
 def coded(values: Sequence[Value]) -> Coded:
@@ -123,7 +127,7 @@ def _told_apart(texts: Texts, name: str) -> Coded:
     if name == "depth":
         values = [int(value) for value in values]
     elif name in LISTS:
-        values = [tuple(value.split(" ")) for value in values]
+        values = [tuple(value.split("\n")) for value in values]
     found = coded(values)
     return Coded(found.values, np.append(-1, found.codes)[codes + 1 - missing])
 
@@ -141,10 +145,10 @@ def cleaned(value: Value) -> Value:
     return value
 
 
-def text_of(value: Value) -> str:
+def text_of(value: Value, between: str = " ") -> str:
     """Return a value as a cell of a table has it: lists joined with blanks, "" for nothing."""
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return between.join(map(str, value))
     return "" if value is None else str(value)
 
 

@@ -19,7 +19,7 @@ from . import layout
 from .addresses import as_number
 from .console import NO_MATCH, complain, write
 from .index import open_index
-from .packed import is_packed, to_write
+from .packed import is_one, is_packed, to_write
 
 if TYPE_CHECKING:
     from .export_ranges import Found
@@ -163,7 +163,7 @@ def _opened(
 
 def _to_write(output: str | None, index: Index) -> contextlib.AbstractContextManager[BinaryIO]:
     """Return the output to open; it takes its place when all is written."""
-    if output and os.path.isfile(output) and os.path.samefile(output, index.path):
+    if is_one(output, index.path):
         raise click.UsageError(f"{output} is the index itself: give another name to -o")
     return to_write(output)
 

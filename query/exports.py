@@ -22,13 +22,14 @@ from .addresses import Span
 from .audited import Ints, cells
 from .columnar import block_with
 from .columns import COLUMNS, Nets, Texts
-from .entries import LISTS, Entries, cleaned
+from .entries import Entries, cleaned
 from .export_ranges import ExportError, Part, addresses_of, flattened, in_order, slices
 from .leases import answer_of
 from .matched import Matched, written
 from .mmdb import Column, Summary, Value, write_mmdb
 from .model import Answer
 from .parties import nets_of
+from .render import clean
 from .segments import MAPPED, outside_ipv4, prefixes4, prefixes6
 from .tabulated import Table
 
@@ -52,7 +53,7 @@ _RANGED: Final = ("family", "first", "last", "first4", "last4", "first16", "last
 _PARTY: Final = ("name", "descr", "netname", "org")
 # The dictionaries of the index in which the texts of a column lie; other columns have few texts.
 _LYING: Final[dict[str, tuple[str, ...]]] = {
-    **{name: (name,) for name in ("netname", "status", "country", "mnt_by", "org")},
+    **{name: (name,) for name in ("netname", "status", "org")},
     **dict.fromkeys(("holder", "user", "lessor", "lessee", "facilitator"), _PARTY),
     "holder_handle": ("org",), "abuse": ("mail",), "abuse_holder": ("mail",),
 }  # fmt: skip
@@ -189,7 +190,7 @@ class _Gathered:
             else:
                 _, first, same = np.unique(start, return_index=True, return_inverse=True)
                 known = texts.decoded(rows[first])
-                kept = [self._keep(_valued(text, self._name)) for text in known]
+                kept = [self._keep(clean(text)) for text in known]
                 codes[rows] = np.array(kept, np.int32)[same]
 
     def _keep(self, value: Any) -> int:
@@ -204,7 +205,7 @@ class _Gathered:
         which = bisect_right(self._bases, code) - 1
         text, at = self._views[which]
         code -= self._bases[which]
-        return _valued(str(text[at[code] : at[code + 1]], "utf-8", "replace"), self._name)
+        return clean(str(text[at[code] : at[code + 1]], "utf-8", "replace"))
 
     def finished(self) -> Column:
         """Return values, and a code of one of them for each answer; only those in use."""
@@ -229,11 +230,6 @@ class _Values(Sequence[Value]):
 
     def __getitem__(self, place: Any) -> Any:
         return self._read(self._codes[place])
-
-
-def _valued(text: str, name: str) -> Any:
-    """Return a text of the index as a value, clean of control characters."""
-    return cleaned(tuple(text.split(" ")) if name in LISTS else text)
 
 
 # -- ClickHouse -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ about one read. Opening and unpacking files is left to the caller.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import accumulate
@@ -41,6 +42,9 @@ from .found import find_block, whole_words
 FORMS: Final = ("lines", "csv", "tsv", "jsonl", "text")
 _DELIMITERS: Final = {"csv": b",", "tsv": b"\t"}
 _FIELD: Final = "ip"
+_DEEPEST: Final = 200
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _NO_QUAD: Final = np.uint16(1 << 10)
 
 
@@ -204,7 +208,9 @@ def _object_block(piece: Piece, field: str, keep: bool) -> Block:
         if not line:
             continue
         try:
-            record = _DECODER.decode(line.decode("utf-8"))
+            if _depth(line) > _DEEPEST:
+                raise ValueError(f"it is nested more than {_DEEPEST} deep")
+            record = DECODER.decode(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             record = None
             faults[len(values)] = f"broken JSON: {error}"[:200]
@@ -216,7 +222,8 @@ def _object_block(piece: Piece, field: str, keep: bool) -> Block:
         elif record is not None or len(values) not in faults:
             faults[len(values)] = "the line is no JSON object"
         values.append(value.encode("utf-8", "replace") if isinstance(value, str) else line)
-        kept.append(line if isinstance(record, dict) else b"{}")
+        # A carriage return is a blank in JSON, and the end of a line to some readers.
+        kept.append(line.replace(b"\r", b" ") if isinstance(record, dict) else b"{}")
     stops = np.array(list(accumulate(len(value) + 1 for value in values)), np.int64)
     start = np.zeros(len(values), np.int64)
     start[1:] = stops[:-1]
@@ -228,7 +235,18 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
+# Numbers are not needed, and large ones take long.
+DECODER: Final = json.JSONDecoder(
+    parse_constant=_refuse, parse_int=lambda _: 0, parse_float=lambda _: 0.0
+)
+
+
+def _depth(line: bytes) -> int:
+    """Return how deep a text of JSON is nested; few have so many brackets that it is counted."""
+    if line.count(b"[") + line.count(b"{") <= _DEEPEST:
+        return 0
+    brackets = _STRING.sub(b"", line).translate(None, _NO_BRACKETS)
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
 
 def _member(record: dict[str, object], field: str) -> object:

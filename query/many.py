@@ -30,13 +30,24 @@ _SLICE: Final = 1 << 16  # addresses at a time, so that the work stays in the ca
 
 def match_many(index: Index, addresses: Any) -> Pieces:
     """See `Index.match_many`."""
-    if isinstance(addresses, np.ndarray):
+    if isinstance(addresses, np.ndarray) and not isinstance(addresses, np.ma.MaskedArray):
         if addresses.dtype == np.uint32 and addresses.ndim == 1:
             return _nets(index, _in_slices(index, addresses, _pieces4))
         if addresses.dtype == np.uint8 and addresses.ndim == 2 and addresses.shape[1] == 16:
             return _nets(index, _in_slices(index, addresses, _packed))
-        addresses = addresses.tolist()
-    return _mixed(index, addresses if isinstance(addresses, list) else list(addresses))
+    return _mixed(index, listed(addresses))
+
+
+def listed(addresses: Any) -> list[Any]:
+    """Return any iterable of addresses as a list of objects. Raises `AddressError`."""
+    if isinstance(addresses, np.ma.MaskedArray):
+        raise AddressError("a masked array has no addresses where it is masked: fill it first")
+    if not isinstance(addresses, np.ndarray):
+        return addresses if isinstance(addresses, list) else list(addresses)
+    if addresses.dtype.kind == "S":  # NumPy drops the zeros at its end
+        addresses = np.ascontiguousarray(addresses).view(f"V{addresses.dtype.itemsize}")
+    found: list[Any] = addresses.tolist()
+    return found
 
 
 def pieces_of(index: Index, addresses: NDArray[np.uint32]) -> Pieces:

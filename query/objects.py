@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from itertools import count
 from typing import Final
 
 from .entries import LISTS, Entries, Value
@@ -74,9 +73,12 @@ def beside(taken: Collection[str], columns: Sequence[str]) -> list[str]:
 def distinct(names: Sequence[str]) -> list[str]:
     """Return names of columns as members of one object: one that comes again gets a number."""
     found: dict[str, None] = {}
+    numbers: dict[str, int] = {}
     for name in names:
-        others = (f"{name}_{number}" for number in count(2))
-        found[name if name not in found else next(n for n in others if n not in found)] = None
+        called, number = name, numbers.get(name, 2)
+        while called in found:
+            called, number = f"{name}_{number}", number + 1
+        found[called], numbers[name] = None, number
     return list(found)
 
 

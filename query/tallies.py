@@ -49,11 +49,10 @@ class Tallies:
         for name in self._columns:
             values, codes = matched.coded(name)
             counts = np.bincount(codes[codes >= 0], minlength=len(values)).tolist()
-            found[name] = {
-                text_of(value): number
-                for value, number in zip(values, counts, strict=True)
-                if number
-            }
+            one: Counter[str] = Counter()
+            for value, number in zip(values, counts, strict=True):
+                one[text_of(value)] += number  # two lists may have the same text
+            found[name] = +one
         singles = matched.singles.values()
         invalid = sum(isinstance(answer, str) for answer in singles)
         answered = sum(not isinstance(answer, str) and bool(answer) for answer in singles)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -60,7 +63,16 @@ def in_order(work: Callable[[_Given], Any], given: Iterable[_Given], jobs: int) 
 def _begin(work: Callable[[Any], Any], slots: list[mmap.mmap]) -> None:
     global _work, _slots
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _work, _slots = work, slots
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that began it is gone, killed without a chance to say so."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _call(item: Any, slot: int) -> tuple[int | None, Any]:

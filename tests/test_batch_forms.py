@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
+import zstandard
 from test_batch import (
     IP,
     Case,
@@ -29,11 +36,14 @@ from test_batch import (
     table,
     world,
 )  # fmt: skip
+from test_leases import an
 
-from rirdex.query import Index
+from rirdex.indexer.build import build
+from rirdex.query import Index, open_index
 from rirdex.query.batch import run
 from rirdex.query.columns import COLUMNS, DEFAULT
-from rirdex.query.errors import BatchError
+from rirdex.query.errors import AddressError, BatchError
+from rirdex.query.objects import distinct
 from rirdex.query.tallies import BY, HEAD, Totals
 
 __all__ = ["crossing", "world"]  # fixtures
@@ -312,3 +322,197 @@ def test_a_form_that_there_is_not_is_refused(index: Index) -> None:
     for form, columns in (("parquet", ["no"]), ("summary", ["ip"]), ("arrow", [])):
         with pytest.raises(BatchError):
             output(index, b"", columns, form=form)
+
+
+# -- what once went wrong -----------------------------------------------------------------------
+
+
+def one_file(folder: Path, *objects_: str) -> Path:
+    (folder / "ripe.db").write_text("\n".join(objects_))
+    build([str(folder / "ripe.db")], str(folder / "index"), processes=0)
+    return folder / "index"
+
+
+def test_an_index_of_nets_alone_has_every_column(tmp_path: Path) -> None:
+    target = one_file(tmp_path, an("inetnum", "20.0.0.0 - 20.0.0.255", "netname: N",
+                                   "status: ALLOCATED PA"))  # fmt: skip
+    with open_index(target, desk=tmp_path) as index:
+        found = objects(output(index, b"20.0.0.1\n", COLUMNS, form="jsonl"))
+        assert found[0]["holder"] == naive(index, Case(*["20.0.0.1"] * 3))["holder"] == "N"
+
+
+def test_items_of_a_list_may_have_blanks(tmp_path: Path) -> None:
+    texts = (("descr: Foo", "descr: Bar"), ("descr: Foo Bar",))
+    nets = [an("inetnum", f"20.0.{k}.0 - 20.0.{k}.255", "netname: N", *lines,
+               "status: ALLOCATED PA", "mnt-by: X Y", "mnt-by: Z")
+            for k, lines in enumerate(texts)]  # fmt: skip
+    with open_index(one_file(tmp_path, *nets), desk=tmp_path) as index:
+        text = b"20.0.0.1\n20.0.1.1\n20.0.1.2\n"
+        found = objects(output(index, text, ["descr", "mnt_by"], form="jsonl"))
+        assert [row["descr"] for row in found] == [["Foo", "Bar"], ["Foo Bar"], ["Foo Bar"]]
+        assert {tuple(row["mnt_by"]) for row in found} == {
+            index.lookup("20.0.0.1").chain[-1].mnt_by
+        }
+        totals = Totals()
+        ran = run(index, io.BytesIO(text), totals.write, columns=["descr"], form="summary")
+        counted = totals.summary(ran.rows, ran.invalid, 0)["by"]["descr"]
+        assert counted["top"] == [{"value": "Foo Bar", "rows": 3, "share": 1.0}]
+
+
+def test_nested_objects_are_refused_by_depth_alone(rirdex: Command, index_path: Path,
+                                                   tmp_path: Path) -> None:  # fmt: skip
+    depths = [5, 199, 200, 950, 5000, 100_000]
+    lines = [f'{{"ip":"{IP}","rirdex_ip":1,"s":"[[","n":{"[" * d}{"]" * d}}}' for d in depths]
+    (tmp_path / "deep.jsonl").write_text("\n".join(lines))
+    command = ("batch", tmp_path / "deep.jsonl", "--keep", "-f", "jsonl", "-i", index_path, "-c",
+               "ip,error")  # fmt: skip
+    done = rirdex(*command, "--jobs", "0")
+    assert done.returncode == 4
+    assert [row["error"] is None for row in objects(done.stdout)] == [True, True, *[False] * 4]
+    assert rirdex(*command, "--jobs", "1").stdout == done.stdout
+
+
+def test_the_index_is_not_written_over(rirdex: Command, index_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(index_path)
+    size = index_path.stat().st_size
+    for name in (index_path, tmp_path / "link"):
+        done = rirdex("batch", "-i", index_path, "-o", name, stdin=LIST.encode())
+        assert done.returncode == 2
+        assert "is the index itself" in done.stderr
+    assert index_path.stat().st_size == size
+
+
+def test_an_open_file_is_written_by_its_descriptor(
+    environment: dict[str, str], program: list[str], index_path: Path, tmp_path: Path
+) -> None:
+    batch = f'"$@" batch -i {index_path} -c ip'
+    for line in (f"echo {IP} | {batch} -o /dev/stdout | cat",
+                 f"echo {IP} | {batch} -o >(cat)",
+                 f"(echo before; echo {IP} | {batch} -o /dev/stdout; echo after) > {tmp_path}/f; "
+                 f"cat {tmp_path}/f"):  # fmt: skip
+        done = subprocess.run(["bash", "-c", line, "-", *program], capture_output=True, text=True,
+                              env=environment, timeout=60, check=False)  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        middle = f"ip\n{IP}\n"
+        assert done.stdout == (f"before\n{middle}after\n" if "before" in line else middle)
+
+
+def test_many_equal_names_take_no_more_time() -> None:
+    assert distinct(["c"] * 100_000)[-1] == "c_100000"
+    assert distinct(["c", "c_2", "c", "c"]) == ["c", "c_2", "c_3", "c_4"]
+
+
+def test_arrays_of_bytes_keep_their_zeros(index: Index) -> None:
+    packed = [ip_address(text).packed for text in ("2001:db8::", "::", "240::1")]
+    four = [ip_address(text).packed for text in ("10.0.0.0", "0.0.0.0")]
+    for items in (packed, four):
+        array = np.array(items, dtype=f"S{len(items[0])}")
+        wanted = [str(ip_address(item)) for item in items]
+        assert index.lookup_many(array, columns=["ip"])["ip"].tolist() == wanted
+        assert index.match_many(array).tolist() == index.match_many(items).tolist()
+    masked: Any = np.ma.masked_array(np.array([1, 2], np.uint32), [True, False])
+    with pytest.raises(AddressError):
+        index.lookup_many(masked, columns=["ip"])
+    with pytest.raises(AddressError):
+        index.match_many(masked)
+
+
+def test_formulas_behind_what_is_not_seen_are_disarmed(index: Index) -> None:
+    cells = ["\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "\ufeff=1", "\x0b+1", "a=1"]
+    text = "ip,x\n" + "".join(f'{IP},"{cell}"\n' for cell in cells)
+    found = table(output(index, text.encode(), ["depth"], given="csv", keep=True, safe=True))[1:]
+    assert [row[1] for row in found] == [*(f"'{cell}" for cell in cells[:-1]), "a=1"]
+
+
+def test_inputs_without_records_have_no_header(
+    rirdex: Command, index_path: Path, tmp_path: Path
+) -> None:
+    empty, full = tmp_path / "e.csv", tmp_path / "k.csv"
+    empty.write_text("")
+    full.write_text(f"ip,a\n{IP},1\n")
+    for files in ((empty, full), (full, empty), (empty, full, empty, full)):
+        done = rirdex("batch", "-i", index_path, "--keep", "-c", "depth", *files)
+        assert (done.returncode, done.stderr) == (0, "")
+        rows = table(done.stdout)
+        assert rows[0] == ["ip", "a", "depth"]
+        assert len(rows) == 1 + files.count(full)
+    assert rirdex("batch", "-i", index_path, "--keep", "-c", "depth", empty).stdout == "depth\n"
+    done = rirdex("batch", "-i", index_path, "--keep", "-o", tmp_path / "x.parquet", empty, full)
+    assert (done.returncode, read_records((tmp_path / "x.parquet").read_bytes()).num_rows) == (0, 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_ended_leaves_nothing(
+    environment: dict[str, str], program: list[str], index_path: Path, tmp_path: Path, number: int
+) -> None:
+    command = [*program, "batch", "-i", str(index_path), "-o", str(tmp_path / "out.csv"),
+               "--jobs", "1"]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment,
+                          stderr=subprocess.DEVNULL) as child:  # fmt: skip
+        assert child.stdin
+        child.stdin.write(f"{IP}\n".encode() * 300_000)
+        child.stdin.flush()
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.01)
+        child.send_signal(number)
+        child.stdin.close()
+        assert child.wait(30) == (143 if number == signal.SIGTERM else 130)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_end_when_their_parent_is_killed(
+    environment: dict[str, str], program: list[str], index_path: Path, tmp_path: Path
+) -> None:
+    command = [*program, "batch", "-i", str(index_path), "-o", str(tmp_path / "out.csv"),
+               "--jobs", "2"]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as child:
+        assert child.stdin
+        place = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+        if not place.exists():
+            pytest.skip("the system does not tell a process's children")
+        child.stdin.write(f"{IP}\n".encode() * 300_000)
+        child.stdin.flush()
+        while len(workers := place.read_text().split()) < 2:
+            time.sleep(0.01)
+        child.kill()
+        child.stdin.close()
+    until = time.monotonic() + 30
+    while any(Path(f"/proc/{worker}/mem").exists() and _lives(worker) for worker in workers):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _lives(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_is_packed_is_unpacked_whatever_its_name(
+    rirdex: Command, index_path: Path, tmp_path: Path
+) -> None:
+    for pack in (gzip.compress, bz2.compress, lzma.compress, zstandard.compress):
+        packed = pack(f"{IP}\n".encode() * 3)
+        (tmp_path / "list").write_bytes(packed)
+        for name, given in (("-", {"stdin": packed}), (tmp_path / "list", {})):
+            done = rirdex("batch", "-i", index_path, "-c", "ip", name, **given)
+            assert (done.stdout.split(), done.stderr) == (["ip", IP, IP, IP], "")
+    for head in (b"PK\x03\x04", b"PAR1", b"ARROW1"):
+        done = rirdex("batch", "-i", index_path, stdin=head + bytes(99))
+        assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+        assert "is no list" in done.stderr
+
+
+def test_the_same_list_gives_the_same_bytes(rirdex: Command, index_path: Path,
+                                            tmp_path: Path) -> None:  # fmt: skip
+    for end in ("csv.gz", "csv.zst", "parquet", "arrow"):
+        texts = []
+        for k in range(2):
+            place = tmp_path / f"{k}.{end}"
+            rirdex("batch", "-i", index_path, "-o", place, stdin=LIST.encode())
+            texts.append(place.read_bytes())
+        assert texts[0] == texts[1], end
+    for name in ("o.csv.zip", "o.xlsx", "o.mmdb"):
+        done = rirdex("batch", "-i", index_path, "-o", tmp_path / name, stdin=LIST.encode())
+        assert done.returncode == 2
