@@ -26,6 +26,7 @@ from .tabulated import Table
 if TYPE_CHECKING:
     from .index import Index
 
+_SHARED: Final = 2  # rows to an answer, from which on it is written by itself
 FORMS: Final = ("csv", "tsv", "jsonl", "parquet", "arrow", "summary")
 
 
@@ -91,6 +92,9 @@ class Batch:
         if not len(block.start):
             return Done(b"", 0, 0)
         matched = self._matcher.match(block)
+        few = len(block.start) < _SHARED * len(matched.entries)
+        if self._table is not None and block.kept is None and few and not block.others:
+            return Done(self._at_once(self._table, matched), len(block.start), 0)
         if block.kept is None:
             lines = self._lines(matched, self._names)
         elif self._table is not None:
@@ -121,6 +125,16 @@ class Batch:
         for row in matched.singles:
             lines[row] = self._line(matched, row, names)
         return lines
+
+    def _at_once(self, table: Table, matched: Matched) -> bytes:
+        """Return the rows of a block of IPv4 addresses of which few have the same answer."""
+        there = matched.entry >= 0
+        place = matched.entry[there]
+        columns = [
+            matched.spans() if name in OF_ROWS else matched.entries.texts(name).at(place, there)
+            for name in self.columns
+        ]
+        return b"".join(table.parts(columns, len(columns) == 1))
 
     def _line(self, matched: Matched, row: int, names: Sequence[str]) -> bytes:
         return self._writer.row(names, [matched.value(row, name) for name in self.columns])

@@ -13,6 +13,7 @@ from . import layout
 from .addresses import Span, format_address
 from .audited import Ints, cells
 from .blocks import Block
+from .columns import Texts
 from .entries import LISTS, Coded, Entries, Value, cleaned, value_of
 from .many import pieces_of
 from .model import Answer
@@ -41,6 +42,13 @@ class Matched(NamedTuple):
     entries: Entries
     entry: Ints
     singles: dict[int, Answer | str]
+
+    def spans(self) -> Texts:
+        """Return a column of `OF_ROWS` where all queries are dotted quads, as they stand."""
+        block = self.block
+        length = block.end - block.start
+        buffer = np.frombuffer(block.text, np.uint8)
+        return Texts((buffer,), np.zeros(len(length), np.int8), block.start, length)
 
     def texts(self, name: str) -> list[bytes]:
         """Return a column of `OF_ROWS`; of a row that is no query it is the whole text."""

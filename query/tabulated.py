@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -102,19 +102,23 @@ class Table:
 
         ``alone`` puts quotes where nothing stands.
         """
-        lines: list[bytes] = []
+        return b"".join(self.parts(columns, alone)).split(b"\n")[:-1]  # no cell has a line feed
+
+    def parts(self, columns: Sequence[Texts], alone: bool) -> Iterator[bytes]:
+        """Yield the lines of some columns, many at a time, each with a line feed; see `lines`."""
         for low in range(0, len(columns[0].length), _SLICE):
             part = [column.part(slice(low, low + _SLICE)) for column in columns]
             text, odd = self._lines(part)
             if alone:
                 odd |= part[0].length == 0
-            found = text.split(b"\n")[:-1]  # no cell has a line feed
             rows = np.flatnonzero(odd)
-            cells = zip(*(column.decoded(rows) for column in part), strict=True)
-            for row, values in zip(rows.tolist(), cells, strict=True):
-                found[row] = self.line(values)
-            lines += found
-        return lines
+            if len(rows):
+                found = text.split(b"\n")
+                cells = zip(*(column.decoded(rows) for column in part), strict=True)
+                for row, values in zip(rows.tolist(), cells, strict=True):
+                    found[row] = self.line(values)
+                text = b"\n".join(found)
+            yield text
 
     def _lines(self, columns: Sequence[Texts]) -> tuple[bytes, Bools]:
         """Return lines as one text, and which of them are not right: those that need more."""

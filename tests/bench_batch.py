@@ -106,7 +106,7 @@ def raced(
 def command_of(target: Path, *options: object) -> list[str]:
     """Return a command line of rirdex."""
     program = str(Path(sys.executable).parent / "rirdex")
-    return [program, str(options[0]), "-i", str(target), *map(str, options[1:])]
+    return [program, *map(str, options), "-i", str(target)]
 
 
 def batch_seconds(target: Path, path: Path, out: Path) -> float:
