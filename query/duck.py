@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .columns import COLUMNS
 from .errors import BatchError
+from .index import Index, open_index
 from .matched import OF_ROWS
 
 try:
@@ -22,21 +23,20 @@ except ModuleNotFoundError as missing:
         'rirdex.query.duck needs duckdb: pip install "rirdex[duckdb]"', name=missing.name
     ) from None
 
-if TYPE_CHECKING:
-    from .index import Index
-
 SCALARS: Final = tuple(name for name in COLUMNS if name not in OF_ROWS)
 STRUCT: Final = "answer"
 
 
 def register(
     connection: duckdb.DuckDBPyConnection,
-    index: Index,
+    index: Index | None = None,
     *,
     prefix: str = "ip_",
     columns: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """Make the functions of an index on a connection; return their names.
+
+    Without one it is the index of the command line's default place, which stays open.
 
     They are ``prefix`` and a name of `SCALARS`, such as `ip_holder(VARCHAR)`, and `ip_answer`, a
     struct of ``columns`` (by default `arrow.COLUMNS`). Texts are VARCHAR, `depth` INTEGER,
@@ -49,6 +49,7 @@ def register(
     """
     annotate, types = _arrow()
     struct = types(columns)
+    index = open_index() if index is None else index
     made: list[str] = []
     for name in SCALARS:
         kind = types([name])[name]

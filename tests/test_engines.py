@@ -239,6 +239,18 @@ def test_duckdb_asks_from_all_its_threads(index: Index, connection: Any) -> None
     assert others == [first] * 3
 
 
+def test_the_default_index_is_registered_without_one(
+    index: Index, index_path: Path, connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rirdex.query import duck
+
+    monkeypatch.setenv("RIRDEX_INDEX", str(index_path))
+    duck.register(connection)
+    holder = index.lookup("240.10.33.7").holder
+    assert holder is not None
+    assert one(connection, "select ip_holder('240.10.33.7')") == (holder.name,)
+
+
 def test_a_second_index_takes_the_place_of_the_first_in_duckdb(
     index: Index, connection: Any, tmp_path: Path
 ) -> None:
