@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 SMALLEST_TABLE: Final = 4096
 PART: Final = 64 << 20
 
