@@ -19,6 +19,7 @@ from .console import complain, write
 from .geofeeds import read_geofeeds
 from .index import open_index
 from .layout import RESULT_BITS
+from .options import index_option, with_options
 from .records import chain_of
 from .telling import desk_option
 
@@ -49,8 +50,7 @@ class Listed(NamedTuple):
 
 def _options(command: Command) -> Command:
     options = (
-        click.option("-i", "--index", "path", metavar="INDEX", default=None,
-                     help="The index file; default $RIRDEX_INDEX, else the user data folder."),
+        index_option,
         click.option("--by", metavar="GROUP", default=None,
                      help="registry (the default), holder, country, maintainer or facilitator."),
         click.option("--top", type=click.IntRange(0), default=None, metavar="N",
@@ -73,9 +73,7 @@ def _options(command: Command) -> Command:
                      help="One JSON object; with --finding one for each net and line."),
         click.option("--csv", "as_csv", is_flag=True, help="CSV with a heading."),
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @click.command(epilog="Example: rirdex audit --by maintainer --top 50 --csv")

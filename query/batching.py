@@ -12,6 +12,7 @@ import click
 
 from .console import complain
 from .index import open_index
+from .options import index_option, with_options
 from .packed import is_one, is_packed, suffix, to_read, to_write
 
 INVALID: Final = 4
@@ -52,12 +53,9 @@ def _options(command: Any) -> Any:
         click.option("--line-buffered", is_flag=True,
                      help="Answer what there is at once, as on a terminal; slower."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
-        click.option("-i", "--index", "path", metavar="INDEX", default=None,
-                     help="The index file; default $RIRDEX_INDEX, else the user data folder."),
+        index_option,
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @click.command(epilog="Example: rirdex batch list.txt -c ip,holder,lessee,verdict,abuse -o out.csv")

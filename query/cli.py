@@ -26,6 +26,7 @@ from .exporting import export
 from .fetching import fetch, update
 from .index import open_index
 from .leasing import leases
+from .options import index_option
 from .place import default_path
 from .telling import contacts, csirt
 from .wording import LANGUAGES
@@ -65,13 +66,6 @@ def cli() -> None:
     rirdex build dumps/            make an index of the dumps in a folder
     rirdex 192.0.2.1               look an address up
     """
-
-
-def _index_option(command: Command) -> Command:
-    return click.option(
-        "-i", "--index", "path", metavar="INDEX", default=None,
-        help="The index file; default $RIRDEX_INDEX, else the user data folder.",
-    )(command)  # fmt: skip
 
 
 @cli.command(
@@ -173,7 +167,7 @@ def build(
 
 @cli.command(epilog="Example: rirdex lookup 192.0.2.1 198.51.100.0/24 AS64500 ORG-EX1-RIPE --json")
 @click.argument("queries", nargs=-1, metavar="QUERY...")
-@_index_option
+@index_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
 @click.option(
     "--contact",
@@ -245,7 +239,7 @@ def _raw_lines(answer: Any, everything: bool) -> Iterable[str]:
 
 
 @cli.command(epilog="Example: rirdex info -i ripe.rirdex")
-@_index_option
+@index_option
 @click.option("--json", "as_json", is_flag=True, help="All metadata as JSON.")
 @click.option("--coverage", is_flag=True, help="How much each registry's dumps tell, and do not.")
 def info(path: str | None, as_json: bool, coverage: bool) -> int:
@@ -263,7 +257,7 @@ def info(path: str | None, as_json: bool, coverage: bool) -> int:
 
 
 @cli.command(epilog="Example: rirdex verify -i ripe.rirdex")
-@_index_option
+@index_option
 def verify(path: str | None) -> int:
     """Check every byte of an index against the digests it carries."""
     from .verify import verify as verify_index

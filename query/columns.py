@@ -57,7 +57,7 @@ class Texts(NamedTuple):
     start: Ints
     length: Ints
 
-    def picked(self, rows: Ints) -> Texts:
+    def picked(self, rows: Ints | slice) -> Texts:
         """Return the texts of some rows."""
         return Texts(self.buffers, self.source[rows], self.start[rows], self.length[rows])
 
@@ -70,10 +70,6 @@ class Texts(NamedTuple):
         source[there], start[there] = self.source[place], self.start[place]
         length[there] = self.length[place]
         return Texts(self.buffers, source, start, length)
-
-    def part(self, rows: slice) -> Texts:
-        """Return the texts of some rows in a row."""
-        return Texts(self.buffers, self.source[rows], self.start[rows], self.length[rows])
 
     def decoded(self, rows: Ints) -> list[str]:
         """Return the texts of some rows."""

@@ -19,6 +19,7 @@ from . import layout
 from .addresses import as_number
 from .console import NO_MATCH, complain, write
 from .index import open_index
+from .options import index_option, with_options
 from .packed import is_one, is_packed, to_write
 
 if TYPE_CHECKING:
@@ -37,18 +38,9 @@ def _common(command: Command) -> Command:
         click.option("-c", "--columns", metavar="NAMES", multiple=True,
                      help="Columns, in this order, with commas between. Repeatable."),
         click.option("-q", "--quiet", is_flag=True, help="No progress."),
-        _index_option,
+        index_option,
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _index_option(command: Command) -> Command:
-    return click.option(
-        "-i", "--index", "path", metavar="INDEX", default=None,
-        help="The index file; default $RIRDEX_INDEX, else the user data folder.",
-    )(command)  # fmt: skip
+    return with_options(command, options)
 
 
 @click.group(epilog="Example: rirdex export mmdb -o rirdex.mmdb -c netname,holder,verdict,abuse")
@@ -294,11 +286,9 @@ def _range_options(command: Command) -> Command:
         click.option("-6", "six", is_flag=True, help="Only IPv6."),
         click.option("-o", "--output", metavar="FILE", default=None,
                      help="Where to write; .gz and .zst are compressed."),
-        _index_option,
+        index_option,
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def _asked(texts: Sequence[str]) -> list[int]:

@@ -17,6 +17,7 @@ from .auditing import csv_line
 from .cells import Json
 from .console import NO_MATCH, complain, write
 from .index import open_index
+from .options import index_option, with_options
 
 if TYPE_CHECKING:
     from .audit import Count
@@ -62,12 +63,9 @@ def _options(command: Command) -> Command:
                      show_default=True, help="How to write."),
         click.option("--csv-safe", is_flag=True,
                      help="Disarm cells of CSV that a spreadsheet would compute."),
-        click.option("-i", "--index", "path", metavar="INDEX", default=None,
-                     help="The index file; default $RIRDEX_INDEX, else the user data folder."),
+        index_option,
     )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @click.command(epilog="Example: rirdex leases --lessor ORG-EX1-RIPE --confidence medium -f csv")

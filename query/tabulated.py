@@ -107,7 +107,7 @@ class Table:
     def parts(self, columns: Sequence[Texts], alone: bool) -> Iterator[bytes]:
         """Yield the lines of some columns, many at a time, each with a line feed; see `lines`."""
         for low in range(0, len(columns[0].length), _SLICE):
-            part = [column.part(slice(low, low + _SLICE)) for column in columns]
+            part = [column.picked(slice(low, low + _SLICE)) for column in columns]
             text, odd = self._lines(part)
             if alone:
                 odd |= part[0].length == 0

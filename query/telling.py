@@ -14,6 +14,7 @@ from .cells import Json
 from .console import NO_MATCH, USAGE, complain, write
 from .errors import AddressError
 from .index import open_index
+from .options import index_option
 
 if TYPE_CHECKING:
     from .contacts import Contact
@@ -35,8 +36,7 @@ def desk_option(command: Command) -> Command:
 
 @click.command(epilog="Example: rirdex contacts 192.0.2.1 --json")
 @click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
-@click.option("-i", "--index", "path", metavar="INDEX", default=None,
-              help="The index file; default $RIRDEX_INDEX, else the user data folder.")  # fmt: skip
+@index_option
 @desk_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
 @click.option("--guess", is_flag=True, help="Also abuse@ the domains of organisations' mail.")

@@ -20,7 +20,7 @@ HOMES = {
     },
     "click": {
         "query/cli", "query/fetching", "query/telling", "query/auditing", "query/leasing",
-        "query/batching", "query/exporting", "query/spark",
+        "query/batching", "query/exporting", "query/options", "query/spark",
     },
     "tqdm": {"query/cli", "query/fetching", "query/auditing", "query/batching", "query/exporting"},
     "platformdirs": {"query/place"},

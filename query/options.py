@@ -1,0 +1,25 @@
+"""Give the commands the options that many of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def index_option(command: Command) -> Command:
+    """Give a command the option that names the index."""
+    return click.option(
+        "-i", "--index", "path", metavar="INDEX", default=None,
+        help="The index file; default $RIRDEX_INDEX, else the user data folder.",
+    )(command)  # fmt: skip
+
+
+def with_options(command: Command, options: Iterable[Callable[[Any], Any]]) -> Command:
+    """Give a command options, shown in this order."""
+    for option in reversed([*options]):
+        command = option(command)
+    return command
