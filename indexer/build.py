@@ -8,46 +8,52 @@ stops the build and leaves the index that was there as it was.
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from contextlib import ExitStack, closing
+from datetime import date
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 import lmdb
 import numpy as np
 import zstandard
 
 from rirdex.query import layout
-from rirdex.query.errors import DumpError, Error
+from rirdex.query.errors import DumpError
+from rirdex.query.store import Store, Tables
 
-from . import manifest, sources, writer
-from .arin_xml import text_of_xml
+from . import carried, snapshots, sources, writer
 from .assemble import Assembled, assemble
-from .batch import Batch
-from .blobs import train
 from .delegated import Delegated
 from .dialects import recognise
 from .evidence import Evidence, read_evidence
-from .extras import READERS, day_of, read_extra, statistics
+from .extras import statistics
 from .iana import load_iana, load_special
 from .identity import Known
 from .nets import Claims
 from .pool import Task, give_back_memory, keep_freed_memory, read_all
+from .reading import (
+    Progress,
+    date_as_fetched,
+    date_reports,
+    dictionary_of,
+    kept,
+    read_dumps,
+    read_extras,
+    workers_for,
+)  # fmt: skip
 from .report import Report, Summary, of_evidence
 from .routes import read_routes, tables
 from .rows import Rows, join
+from .sides import Side, Unit
 from .sources import Source
 from .stated import Stated, gather, iana_claims
 from .transfers import Transfers
 
-_TRAINING: Final = 2 << 20
-_SMALL: Final = 1 << 18  # bytes of dumps below which worker processes cost more than they save
-_HEADER_DATE = re.compile(rb"^[#%]\s*(\d{4})(\d\d)(\d\d)(?:\s|$)", re.MULTILINE)
-Progress = Callable[[int], object]
 Blocks = Sequence[tuple[int, int, int, str]]
 
 
@@ -56,6 +62,7 @@ def build(
     target: str,
     *,
     snapshot: date | None = None,
+    previous: str | None = None,
     strict: bool = False,
     processes: int | None = None,
     routes: Sequence[str] = (),
@@ -71,7 +78,8 @@ def build(
 ) -> Summary:
     """Build an index at ``target`` from files and folders (`-` = standard input).
 
-    ``snapshot`` is the date of the dumps where they do not say; ``strict`` makes a bad record an
+    ``snapshot`` is the date of the dumps where they do not say; ``previous`` is an index whose past
+    and present are kept (`snapshots`), it may be ``target``; ``strict`` makes a bad record an
     error; ``processes`` is the number of reading processes, 0 = read in this one; ``total`` and
     ``progress`` are told bytes of the files; ``routes``, ``vrps``, ``relationships``, ``as_orgs``
     are files of evidence for verdicts, ``without`` names of rules that are switched off, ``desk``
@@ -82,114 +90,120 @@ def build(
     begin = time.monotonic()
     keep_freed_memory(32 << 20)
     own = frozenset(os.path.realpath(target + end) for end in ("", ".lock", ".building"))
-    with writer.building(target) as path:
+    with ExitStack() as stack:
+        path = stack.enter_context(writer.building(target))
+        old = stack.enter_context(closing(Store(previous))) if previous else None
         found, skipped, serials = recognise(paths, path, own)
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))
-        reports = [Report(source.name, source.place, source.size) for source in found]
         for place in (*routes, *vrps, *relationships, *as_orgs):
             sources.keep_apart(place, own)
         evidence = read_evidence(routes, vrps, relationships, as_orgs, without, desk)
-        beside = of_evidence(evidence.files)
-        with writer.IndexFile(path) as file:
-            dictionary = _dictionary(found)
-            raw = writer.RawParts(file)
-            rows = _read(found, reports, processes, progress, dictionary, raw)
-            give_back_memory()
-            raw.finish(dictionary)
-            if strict:
-                _refuse_rejects(reports + beside)
-            for name, array in tables(evidence.routes or read_routes(())).items():
-                file.put(name, array)
-            extras = _read_extras(found, reports, progress)
-            _date_as_fetched(reports)
-            _date(reports, rows, snapshot, serials)
-            stated, warnings = _stated(extras, reports, rows)
-            table = load_iana() if iana is None else iana
-            iana_table, iana_rows = iana_claims(table, rows.registries)
-            assembled = _assemble(rows, file, path, target, stated, iana_table, evidence)
-            _count_duplicates(reports, rows, assembled)
-            reports += beside
-            meta = file.finish(
-                _meta(reports, skipped, rows.origins, assembled)
-                | _rules(evidence)
-                | {
-                    "stated": stated.entries, "iana": iana_rows,
-                    "special": load_special() if special is None else special,
-                    "warnings": warnings,
-                }
-            )  # fmt: skip
-        writer.seal(path, _build_id(reports, snapshot, strict, evidence), meta)
-        size = os.stat(path).st_size
-        writer.swap_in(path, target)
+        maker = _Maker(
+            path, target, processes, evidence, load_iana() if iana is None else iana,
+            load_special() if special is None else special, [*of_evidence(evidence.files)],
+        )  # fmt: skip
+        file = stack.enter_context(writer.IndexFile(path))
+        meta = maker.of_dumps(file, found, serials, snapshot, strict, progress)
+        meta["skipped"] = sorted({os.path.basename(name) for name, _ in skipped})
+        if old is None:
+            snapshots.first(file, meta)
+        else:
+            aside = partial(stack.enter_context, writer.IndexFile(f"{path}.present"))
+            file, meta = snapshots.extend(file, meta, old, aside, maker.again)
+        digest = file.finish(meta)
+        build_id = _build_id(maker.reports, snapshot, strict, evidence, old)
+        file.close()
+        writer.seal(file.path, build_id, digest)
+        size = os.stat(file.path).st_size
+        writer.swap_in(file.path, target)
     return Summary(
-        target, reports, skipped, len(assembled.nets), len(assembled.objects), size,
-        time.monotonic() - begin, warnings,
+        target, maker.reports, skipped, meta["counts"]["nets"], meta["counts"]["objects"], size,
+        time.monotonic() - begin, meta["warnings"],
     )  # fmt: skip
+
+
+class _Maker:
+    """Make the tables of an index, of dumps or of the raw texts of other indexes."""
+
+    def __init__(
+        self, path: str, target: str, processes: int | None, evidence: Evidence, iana: Blocks,
+        special: Blocks, beside: list[Report],
+    ) -> None:  # fmt: skip
+        self._path, self._target, self._processes = path, target, processes
+        self._evidence, self._iana, self._special = evidence, iana, special
+        self._beside = beside
+        self._extras: list[tuple[str, Delegated | Transfers]] = []
+        self.reports: list[Report] = []
+
+    def of_dumps(
+        self, file: writer.IndexFile, found: list[Source], serials: dict[str, str],
+        snapshot: date | None, strict: bool, progress: Progress,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Read dumps and write all tables; return the metadata."""
+        reports = [Report(source.name, source.place, source.size) for source in found]
+        dictionary = dictionary_of(found)
+        raw = writer.RawParts(file)
+        rows = read_dumps(found, reports, self._processes, progress, dictionary, raw)
+        give_back_memory()
+        raw.finish(dictionary)
+        if strict:
+            _refuse_rejects(reports + self._beside)
+        self._extras = read_extras(found, reports, progress)
+        date_as_fetched(reports)
+        date_reports(reports, rows, snapshot, serials)
+        self.reports = reports + self._beside
+        return self._tables(file, rows, reports, fresh=True)
+
+    def again(
+        self, file: writer.IndexFile, made: Store, units: Collection[Unit], previous: Store,
+        older: Collection[Unit],
+    ) -> dict[str, Any]:  # fmt: skip
+        """Write all tables, of the raw texts of some units of two indexes; return the metadata."""
+        reports: list[Report] = []
+        files: list[int] = []
+        dictionary = bytes(made.raw("raw.dictionary"))
+        raw = writer.RawParts(file)
+        sides = ((Side(Tables(made)), units), (Side(Tables(previous)), older))
+
+        def texts() -> Iterator[Task]:
+            for side, mine in sides:
+                for report, chunks in carried.tasks(side, mine):
+                    reports.append(report)
+                    for task in chunks:
+                        files.append(len(reports) - 1)
+                        yield task
+
+        workers = workers_for(self._processes, int(made.meta["counts"]["nets"]) << 9)
+        batches = [kept(batch, raw) for batch in read_all(texts(), dictionary, workers)]
+        rows = join(batches, files)
+        raw.finish(dictionary)
+        others = [report for report in self.reports if not report.registries]
+        others = [report for report in others if report not in self._beside]
+        return self._tables(file, rows, reports + others, fresh=False)
+
+    def _tables(
+        self, file: writer.IndexFile, rows: Rows, reports: list[Report], *, fresh: bool
+    ) -> dict[str, Any]:
+        """Write the tables that follow from rows; return the metadata."""
+        for name, array in tables(self._evidence.routes or read_routes(())).items():
+            file.put(name, array)
+        stated, warnings = _stated(self._extras, reports, rows)
+        iana_table, iana_rows = iana_claims(self._iana, rows.registries)
+        assembled = _assemble(
+            rows, file, self._path, self._target, stated, iana_table, self._evidence
+        )
+        if fresh:
+            _count_duplicates(reports, rows, assembled)
+        return _meta(reports + self._beside, rows.origins, assembled) | _rules(self._evidence) | {
+            "stated": stated.entries, "iana": iana_rows, "special": self._special,
+            "warnings": warnings,
+        }  # fmt: skip
 
 
 def _least_size(found: list[Source]) -> int:
     """Return a lower bound of the index's size, to stop early on a full disk."""
     return sum(source.size for source in found) // 8
-
-
-def _dictionary(found: list[Source]) -> bytes:
-    """Train the dictionary of raw texts on the beginning of every source."""
-    share = _TRAINING // max(len(found), 1)
-    samples: list[bytes] = []
-    for source in found:
-        head = sources.read_head(source)[: max(share, 1 << 16)]
-        samples += [text for text in head.split(b"\n\n")[:-1] if text.strip()]
-    return train(samples)
-
-
-def _read(
-    found: list[Source], reports: list[Report], processes: int | None, progress: Progress,
-    dictionary: bytes, raw: writer.RawParts,
-) -> Rows:  # fmt: skip
-    """Read all sources; write their raw texts on the way, and return their rows."""
-    workers = min(os.cpu_count() or 1, 8) if processes is None else processes
-    if sum(source.size for source in found) < _SMALL:
-        workers = 0
-    files: list[int] = []
-    batches: list[Batch] = []
-
-    def tasks() -> Iterator[Task]:
-        for number, source in enumerate(found):
-            if source.kind in READERS:
-                continue
-            begin = time.monotonic()
-            for offset, text in _texts(source, reports[number], progress):
-                files.append(number)
-                yield Task(offset, text, source.default)
-            reports[number].seconds = time.monotonic() - begin
-
-    for batch in read_all(tasks(), dictionary, workers):
-        _tell(reports[files[len(batches)]], batch)
-        raw.add(batch.blocks)
-        batches.append(batch._replace(blocks=batch.blocks._replace(data=b"")))
-    return join(batches, files)
-
-
-def _read_extras(
-    found: list[Source], reports: list[Report], progress: Progress
-) -> list[tuple[str, Delegated | Transfers]]:
-    """Read statistics and transfer logs, and tell their reports."""
-    held = []
-    for number, source in enumerate(found):
-        if source.kind not in READERS:
-            continue
-        begin = time.monotonic()
-        report = reports[number]
-        extra, report.text_bytes, report.sha256 = read_extra(source, progress)
-        report.classes = {name: count for name, count in extra.counts.items() if count}
-        report.date = day_of(extra.date)
-        report.serial = getattr(extra, "serial", None) or None
-        for reject in extra.rejects:
-            _reject(report, reject.offset, reject.reason.partition(":")[0], reject.sample)
-        report.seconds = time.monotonic() - begin
-        held.append((source.name, extra))
-    return held
 
 
 def _stated(
@@ -229,57 +243,6 @@ def _assemble(
     return assembled
 
 
-def _texts(source: Source, report: Report, progress: Progress) -> Iterator[tuple[int, bytes]]:
-    opened = sources.open_source(source, progress)
-    try:
-        text_of = opened.text
-        if source.kind == "arin-xml":
-            text_of = text_of_xml(opened.text, source.place)
-        for offset, text in sources.chunks(source, text_of):
-            if offset == 0 and text:
-                report.date = _header_date(text[:4096])
-            if text is None:
-                _reject(report, offset, "an object is larger than 64 MiB", b"")
-                continue
-            report.text_bytes = offset + len(text)
-            yield offset, text
-        report.sha256 = sources.digest(source, opened)
-    finally:
-        opened.close()
-
-
-def _header_date(head: bytes) -> str | None:
-    comments = head.split(b"\n\n", 1)[0]
-    for year, month, day in _HEADER_DATE.findall(comments):
-        try:
-            return date(int(year), int(month), int(day)).isoformat()
-        except ValueError:
-            continue
-    return None
-
-
-def _tell(report: Report, batch: Batch) -> None:
-    """Add what a chunk gave to its source's report."""
-    report.kept += len(batch.kind)
-    for name, count in batch.classes.items():
-        report.classes[name] = report.classes.get(name, 0) + count
-    for reason, count in batch.reject_counts.items():
-        report.reject_counts[reason] = report.reject_counts.get(reason, 0) + count
-    for reject in batch.rejects:
-        if len(report.rejects) < 20:
-            _sample(report, reject.offset, reject.reason, reject.sample)
-
-
-def _reject(report: Report, offset: int, reason: str, sample: bytes) -> None:
-    report.reject_counts[reason] = report.reject_counts.get(reason, 0) + 1
-    _sample(report, offset, reason, sample)
-
-
-def _sample(report: Report, offset: int, reason: str, sample: bytes) -> None:
-    text = sample.decode(errors="replace")
-    report.rejects.append({"offset": offset, "reason": reason, "sample": text})
-
-
 def _refuse_rejects(reports: list[Report]) -> None:
     for report in reports:
         for reject in report.rejects[:1]:
@@ -287,45 +250,6 @@ def _refuse_rejects(reports: list[Report]) -> None:
                 report.path, f"{reject['reason']} at byte {reject['offset']}: "
                 f"{reject['sample'][:60]!r}", reject["offset"],
             )  # fmt: skip
-
-
-def _date_as_fetched(reports: list[Report]) -> None:
-    """Take the dates and serials that `fetch` wrote down for just these files."""
-    folders = {os.path.dirname(report.path) for report in reports}
-    entries = {folder: manifest.read(folder) for folder in sorted(folders)}
-    for report in reports:
-        entry = entries[os.path.dirname(report.path)].get(os.path.basename(report.path))
-        if entry is not None and entry.sha256 == report.sha256:
-            report.date = entry.date or report.date
-            report.serial = entry.serial or report.serial
-
-
-def _date(
-    reports: list[Report], rows: Rows, snapshot: date | None, serials: dict[str, str]
-) -> None:
-    """Give every source its date and registries; dates of one registry may not lie apart."""
-    declared: dict[str, list[Report]] = {}
-    for number, report in enumerate(reports):
-        named = {str(item["source"]) for item in rows.origins if item["file"] == number}
-        report.registries = tuple(sorted(named))
-        known = (serials[name] for name in report.registries if name in serials)
-        report.serial = next(known, report.serial)
-        if report.date:
-            for name in named:
-                declared.setdefault(name, []).append(report)
-        newest = int(rows.modified[rows.file == number].max(initial=0))
-        if snapshot:
-            report.date = snapshot.isoformat()
-        elif report.date is None and newest:
-            report.date = datetime.fromtimestamp(newest, UTC).date().isoformat()
-    for name, dated in declared.items():
-        days = sorted(dated, key=lambda report: report.date or "")
-        first, last = (date.fromisoformat(report.date or "") for report in (days[0], days[-1]))
-        if (last - first).days > 2:
-            raise Error(
-                f"{days[0].path} ({first}) and {days[-1].path} ({last}) are dumps of {name} from "
-                "different days: give files of one day, or say the date with --date"
-            )
 
 
 def _count_duplicates(reports: list[Report], rows: Rows, assembled: Assembled) -> None:
@@ -337,10 +261,13 @@ def _count_duplicates(reports: list[Report], rows: Rows, assembled: Assembled) -
 
 
 def _build_id(
-    reports: list[Report], snapshot: date | None, strict: bool, evidence: Evidence
-) -> bytes:
+    reports: list[Report], snapshot: date | None, strict: bool, evidence: Evidence,
+    old: Store | None,
+) -> bytes:  # fmt: skip
     digest = sha256(f"{layout.FORMAT} {version('rirdex')} {snapshot} {strict}\n".encode())
     digest.update(f"{sorted(evidence.without)} {evidence.fingerprints.parties}\n".encode())
+    if old:
+        digest.update(f"{old.build_id}\n".encode())
     for report in reports:
         digest.update(f"{report.name} {report.sha256} {report.date}\n".encode())
     return digest.digest()[:16]
@@ -355,9 +282,7 @@ def _rules(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _meta(
-    reports: list[Report], skipped: list[tuple[str, str]], origins: list[Any], assembled: Assembled
-) -> dict[str, Any]:
+def _meta(reports: list[Report], origins: list[Any], assembled: Assembled) -> dict[str, Any]:
     return {
         "format": layout.FORMAT,
         "versions": {
@@ -374,7 +299,7 @@ def _meta(
             }
             for report in reports
         ],
-        "skipped": sorted({os.path.basename(path) for path, _ in skipped}),
+        "skipped": [],
         "origins": origins,
         "counts": {
             "nets": len(assembled.nets), "nets4": assembled.nets4,

@@ -220,7 +220,7 @@ class Pieces:
 
     def add(self, forest: Forest, given: roles.Assigned, base: int) -> Ints:
         """Take in a registry's pieces; return their ids. Its nets have the ids from ``base`` on."""
-        piece = _piece_ids(forest, base, self._count)
+        piece = piece_ids(forest, base, self._count)
         self._count += int((piece >= self._count).sum())
         first = piece < self._total
         for values, new in (
@@ -295,7 +295,7 @@ def build(
 def _note_parents(parents: NDArray[np.int32], forest: Forest, family: Family, base: int) -> None:
     """Note for each net of a forest the net next above that contains all of it."""
     net, above = forest.net, forest.above
-    ids = _piece_ids(forest, 0, len(family.row))
+    ids = piece_ids(forest, 0, len(family.row))
     opening = np.flatnonzero(ids == net)
     up = above[opening]
     own = net[opening]
@@ -341,7 +341,7 @@ def _piece_order(family: Family, net: Ints, kind: NDArray[np.int8], rows: Rows) 
     return [*(key[net] for key in keys), rows.registry[row]]
 
 
-def _piece_ids(forest: Forest, base: int, count: int) -> Ints:
+def piece_ids(forest: Forest, base: int, count: int) -> Ints:
     """Return the id of each piece: the first piece of a net has the net's id."""
     ids = forest.net + base
     opening = np.full(int(forest.net.max(initial=-1)) + 1, -1, np.int64)

@@ -121,6 +121,7 @@ class IndexFile:
     """
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._environment = lmdb.open(
             path, subdir=False, map_size=_MAP_SIZE, lock=False, sync=False, metasync=False,
             max_dbs=len(layout.SORTED), mode=0o644, **LMDB_ENGINE,
@@ -132,6 +133,10 @@ class IndexFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._environment.close()
 
     def put(self, name: str, value: NDArray[Any] | bytes | bytearray | memoryview) -> None:
@@ -144,6 +149,12 @@ class IndexFile:
         padding = layout.SMALLEST_TABLE - len(data)
         with self._environment.begin(write=True) as transaction:
             transaction.put(name.encode(), bytes(data) + bytes(padding) if padding > 0 else data)
+
+    def get(self, name: str) -> memoryview | None:
+        """Return a value that was written; it stays valid until the file is closed."""
+        with self._environment.begin(buffers=True) as transaction:
+            value: memoryview | None = transaction.get(name.encode())
+        return value
 
     def put_sorted(self, name: str, rows: list[tuple[bytes, bytes]]) -> None:
         """Write a database with sorted keys; the rows are in the order of their keys."""
@@ -211,8 +222,9 @@ def swap_in(path: str, target: str) -> None:
 class RawParts:
     """Write the compressed raw texts as they come, in tables of `layout.PART` bytes."""
 
-    def __init__(self, file: IndexFile) -> None:
+    def __init__(self, file: IndexFile, prefix: str = "") -> None:
         self._file = file
+        self._prefix = prefix
         self._waiting = bytearray()
         self._sizes: list[NDArray[np.uint32]] = []
         self._number = 0
@@ -231,9 +243,9 @@ class RawParts:
         self._put(self._waiting)
         sizes = np.concatenate([*self._sizes, np.zeros(0, np.uint32)])
         at = np.concatenate([np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)])
-        self._file.put("raw.at", at)
-        self._file.put("raw.dictionary", dictionary)
+        self._file.put(f"{self._prefix}raw.at", at)
+        self._file.put(f"{self._prefix}raw.dictionary", dictionary)
 
     def _put(self, data: bytearray | memoryview) -> None:
-        self._file.put(f"raw.{self._number}", data)
+        self._file.put(f"{self._prefix}raw.{self._number}", data)
         self._number += 1

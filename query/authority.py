@@ -93,6 +93,11 @@ def responsible(tables: Tables, span: Span, nets: list[Net]) -> Authority:
     if said and said["used"] and said["registry"] and said["status"] in DELEGATED:
         text = f"{said['file']} of {said['date']} has it as {said['status']} by {said['registry']}"
         return Authority(said["registry"], "delegated", text)
+    return by_records(tables, span, nets)
+
+
+def by_records(tables: Tables, span: Span, nets: list[Net]) -> Authority:
+    """Apply the rule without statistics: by what nets there are, then by IANA's table."""
     parties = [net for net in nets if net.role not in ("placeholder", "registry")]
     names = sorted({net.registry for net in parties})
     if len(names) == 1:

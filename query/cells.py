@@ -40,13 +40,13 @@ def day_text(value: date | None) -> str | None:
 
 def origin_of(tables: Tables, code: int) -> Json:
     """Return the file, source and registry of a row."""
-    origins: list[Json] = tables.store.meta["origins"]
+    origins: list[Json] = tables.meta["origins"]
     return origins[code]
 
 
 def dump_of(tables: Tables, origin: Json, number: int) -> Json:
     """Return where an object stands: file, date and sha256 of its dump, offset in its text."""
-    source = tables.store.meta["sources"][origin["file"]]
+    source = tables.meta["sources"][origin["file"]]
     return {
         "file": source["name"], "date": source["date"], "sha256": source["sha256"],
         "offset": raw_offset(tables, number),

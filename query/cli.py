@@ -86,6 +86,13 @@ def cli() -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="The day of the dumps, where they do not say.",
 )
+@click.option(
+    "--previous",
+    metavar="INDEX",
+    default=None,
+    help="An index whose past is kept, and what it holds of sources that are not here; it may be "
+    "the one that is replaced.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first record that cannot be read.")
 @click.option(
     "--jobs",
@@ -134,8 +141,8 @@ def cli() -> None:
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")  # fmt: skip
 def build(
-    sources: tuple[str, ...], output: str | None, snapshot: Any, strict: bool,
-    jobs: int | None, routes: tuple[str, ...], vrps: tuple[str, ...],
+    sources: tuple[str, ...], output: str | None, snapshot: Any, previous: str | None,
+    strict: bool, jobs: int | None, routes: tuple[str, ...], vrps: tuple[str, ...],
     relationships: tuple[str, ...], as_orgs: tuple[str, ...], without: tuple[str, ...],
     desk: str | None, quiet: bool,
 ) -> int:  # fmt: skip
@@ -157,8 +164,9 @@ def build(
 
         summary = build_index(
             sources, output or default_path(), snapshot=snapshot.date() if snapshot else None,
-            strict=strict, processes=jobs, routes=routes, vrps=vrps, relationships=relationships,
-            as_orgs=as_orgs, without=without, desk=desk, progress=bar.update, total=total,
+            previous=previous, strict=strict, processes=jobs, routes=routes, vrps=vrps,
+            relationships=relationships, as_orgs=as_orgs, without=without, desk=desk,
+            progress=bar.update, total=total,
         )  # fmt: skip
     if not quiet:
         write(render.build_text(summary))

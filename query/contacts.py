@@ -115,35 +115,42 @@ class Contact:
 # -- what the registries' rules give ----------------------------------------------------------
 
 
-def for_last(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
+def for_last(chain: Sequence[Net]) -> list[Contact]:
     """Return what the registry's own rule gives for the last net of a chain, [] for nothing."""
-    value: int = tables.net_contact[chain[-1].id]
+    last = chain[-1]
+    value: int = last.tables.net_contact[last.id]
+    if value & INHERITED:
+        place = _supplier(chain)
+        code = value & RESULT_BITS if place is None else _own(place)
+        tables = last.tables if place is None else place.tables
+        return [*items_of(tables, place, code, inherited=True)] if code else []
     code = value & RESULT_BITS
-    if not code:
-        return []
-    if not value & INHERITED:
-        return [*items_of(tables, chain[-1], code)]
-    return [*items_of(tables, _supplier(tables, chain, code), code, inherited=True)]
+    return [*items_of(last.tables, last, code)] if code else []
 
 
-def _supplier(tables: Tables, chain: Sequence[Net], code: int) -> Net | None:
-    """Return the net of a chain whose own result this is.
+def _own(net: Net) -> int:
+    """Return the code of the result that a net has of its own, 0 for none."""
+    value: int = net.tables.net_contact[net.id]
+    return 0 if value & INHERITED else value & RESULT_BITS
+
+
+def _supplier(chain: Sequence[Net]) -> Net | None:
+    """Return the net of a chain whose result the last one takes.
 
     The climb goes from each net to the next one that contains all of it: of nets that cross, one
     is passed over.
     """
-    values = tables.net_contact
     first, last = chain[-1].bounds
     for net in reversed(chain):
         low, high = net.bounds
         if low <= first and last <= high:
-            if values[net.id] & (RESULT_BITS | INHERITED) == code:
+            if _own(net):
                 return net
             first, last = low, high
     return None
 
 
-def registered(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
+def registered(chain: Sequence[Net]) -> list[Contact]:
     """Return what the registry's own rule gives for the nets of a chain, the last net first.
 
     A net that has nothing of its own gives nothing, but for the last one: what it takes from a
@@ -151,15 +158,12 @@ def registered(tables: Tables, chain: Sequence[Net]) -> list[Contact]:
     """
     if not chain:
         return []
-    found = for_last(tables, chain)
-    values = tables.net_contact
-    source = found[0].place.id if found and found[0].place else None
+    found = for_last(chain)
+    source = found[0].place if found else None
     for net in chain[-2::-1]:
-        row = net.id
-        value: int = values[row]
-        code = value & RESULT_BITS
-        if code and not value & INHERITED and row != source and net.role != "registry":
-            found += items_of(tables, net, code)
+        code = _own(net)
+        if code and net != source and net.role != "registry":
+            found += items_of(net.tables, net, code)
     return found
 
 
@@ -184,7 +188,8 @@ def items_of(
         yield Contact(
             tables, place, text_at(tables, "mail", tables.contact_mail[code]),
             _PARENT[rule] if inherited else layout.RULES[rule], confidence, has,
-            refers if refers >= 0 else None, inherited, status, tables.contact_checked[code],
+            refers if refers >= 0 else text_at(tables, "mail", -1 - refers), inherited, status,
+            tables.contact_checked[code],
         )  # fmt: skip
         if not what & MORE_ITEMS:
             return

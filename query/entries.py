@@ -193,5 +193,5 @@ def _abuse(answer: Answer, name: str) -> str | None:
     if name == "abuse_holder":
         holder = answer.holder_net
         chain = chain[: chain.index(holder) + 1] if holder else ()
-    found = for_last(answer.tables, chain) if chain else []
+    found = for_last(chain) if chain else []
     return next((contact.mailbox for contact in found if contact.mailbox), None)

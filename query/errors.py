@@ -35,6 +35,10 @@ class AddressError(Error, ValueError):
         self.position = position
 
 
+class DateError(Error, ValueError):
+    """Say that what should be a day is none: the caller's fault."""
+
+
 class BatchError(Error, ValueError):
     """Say that a batch is asked for what there is not, such as a column: the caller's fault."""
 

@@ -76,6 +76,9 @@ class Case:
     @property
     def routes(self) -> tuple[Some, tuple[int, ...]]:
         """Return the prefixes by which the net is announced, and their origins."""
+        if self.answer.moment is not None:
+            prefix = self.answer.route
+            self._routes = Some((prefix,) if prefix else (), 0), self.answer.origins
         if self._routes is None:
             spans = self._spans()
             found = [
@@ -157,7 +160,7 @@ def announced_by(answer: Answer) -> tuple[str | None, tuple[int, ...]]:
     They are what the verdict went by. Where it went by none: the route around the net.
     """
     found = judged_of(answer)
-    if found is None or found.how not in ("exact", "inside"):
+    if found is None or answer.moment or found.how not in ("exact", "inside"):
         return answer.route, answer.origins
     prefixes, origins = Case(answer, found).routes
     return prefixes.items[0] if len(prefixes.items) == 1 else None, origins
@@ -232,6 +235,8 @@ def _announced(case: Case) -> Seen:
 
 def _silent(case: Case) -> Seen:
     """Tell a net of which smaller nets inside are announced from one that is dark."""
+    if case.answer.moment is not None:
+        return "", {}, None
     spans, more = _inside(case.tables, case.net.family, *case.net.bounds)
     return "around" if spans or more else "", {}, None
 
@@ -266,7 +271,7 @@ def _organisation(case: Case) -> Seen:
 
 
 def _of_desk(case: Case) -> Seen:
-    for item in for_last(case.tables, case.answer.chain):
+    for item in for_last(case.answer.chain):
         listed = case.known.match_mailbox(item.mailbox) if item.mailbox else None
         listed = listed or case.known.by_role.get((item.handle or "").upper())
         if listed and listed.facilitates:
@@ -312,9 +317,9 @@ def _is_facilitator(case: Case) -> Seen:
 
 def _own_contact(case: Case) -> Seen:
     chain = case.answer.chain
-    mine = for_last(case.tables, chain)
+    mine = for_last(chain)
     at = next(k for k, net in enumerate(chain) if net == case.holder) if case.holder else -1
-    theirs = for_last(case.tables, chain[: at + 1]) if at >= 0 else []
+    theirs = for_last(chain[: at + 1]) if at >= 0 else []
     facts = {"mailbox": _reached(mine[0]) if mine else "?"}
     key = mine[0].handle or case.net.key if mine else case.net.key
     if theirs and _reached(theirs[0]) != facts["mailbox"]:

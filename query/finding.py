@@ -68,3 +68,24 @@ def reached_at(tables: Tables, contact: str) -> list[int]:
     from .many import nets_with
 
     return nets_with(tables, results)
+
+
+def chosen(
+    tables: Tables, texts: dict[str, str | None], contact: str | None,
+    inside: str | Network | Span | None,
+) -> list[int]:  # fmt: skip
+    """Return the ids of the nets that match every text that is given, ascending: `Index.nets`."""
+    found: list[list[int]] = [
+        tables.store.find(name, layout.sort_key(value.strip(layout.BLANKS)))
+        for name, value in texts.items()
+        if value is not None
+    ]
+    if contact is not None:
+        found.append(reached_at(tables, contact))
+    if inside is not None:
+        bounds = inside if isinstance(inside, Span) else ranged(inside)
+        found.append(inside_of(tables, bounds))
+    if not found:
+        return list(range(tables.nets))
+    found.sort(key=len)
+    return sorted(set(found[0]).intersection(*found[1:]))

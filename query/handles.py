@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from . import layout
-from .addresses import as_number
+from .addresses import as_number, span
+from .errors import AddressError
+from .finding import inside_of
 from .model import Answer, HandleAnswer
 from .records import Net, Object
 
@@ -49,6 +51,28 @@ def handled(index: Index, key: str) -> list[Net]:
     count = index.meta["counts"]["objects"]
     rows = index._store.find("handles", layout.sort_key(key.strip(layout.BLANKS)))
     return [index.net(row - count) for row in rows if row >= count]
+
+
+def object_of(
+    index: Index, key: str, kind: str | None, registry: str | None
+) -> Object | Net | None:
+    """Return the first object under a key, last a net by its handle or range: `Index.object`."""
+    if kind != "net":
+        found = index.objects(key, kind, registry)
+        if found or kind is not None:
+            return found[0] if found else None
+    try:
+        asked = span(key)
+    except AddressError:
+        return None
+    if asked is None:
+        named = handled(index, key)
+        return next((net for net in named if registry in (None, net.registry)), None)
+    for row in inside_of(index._tables, asked):
+        net = index.net(row)
+        if net.bounds == (asked.first, asked.last) and registry in (None, net.registry):
+            return net
+    return None
 
 
 def _referring(index: Index, item: Object | Net) -> list[int]:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from . import layout
 from .addresses import PAIR, PARTS, WORD, Address, Network, Span, pack, span
 from .errors import AddressError, StoreError
-from .finding import containing, inside_of, near, ranged, reached_at
-from .handles import handle_answers, handled
+from .finding import chosen, containing, near, ranged
+from .handles import handle_answers, object_of
 from .layout import BUCKETS, DEEP, ROOM, ROOM_BITS, WIDE
 from .model import Answer, HandleAnswer
 from .place import default_path
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .columns import Dictionaries
     from .desk import Desk
     from .ladder import Memory
+    from .past import Day, Times
+    from .tenures import History
 
 Query = Address | Network
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -60,6 +62,7 @@ class Index:
         self._desk = None if desk is None else os.fspath(desk)
         self._memory: Memory | None = None
         self._dictionaries: Dictionaries | None = None
+        self._times: Times | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +79,8 @@ class Index:
         """Close the index: it and everything it gave raises `StoreError` from now on."""
         self._store.close()
         self._tables.release()
+        if self._times is not None:
+            self._times.release()
         self._dictionaries = None
 
     def __reduce__(self) -> tuple[Any, tuple[str, str, str | None]]:
@@ -116,6 +121,16 @@ class Index:
     def desk(self) -> Desk:
         """Return the user's own files. Raises `DeskError`."""
         return self.memory.desk
+
+    @property
+    def times(self) -> Times:
+        """Return the past of this index. Raises `StoreError`."""
+        if self._times is None:
+            from .past import Times
+
+            self._store.check_open()
+            self._times = Times(self._tables)
+        return self._times
 
     @property
     def dictionaries(self) -> Dictionaries:
@@ -214,12 +229,15 @@ class Index:
             place = bisect_right(lows, low, begin, place + 1) - 1
         return tables.trie6_piece[place]  # type: ignore[no-any-return]
 
-    def lookup(self, query: Query) -> Answer:
+    def lookup(self, query: Query, *, at: Day | None = None) -> Answer:
         """Return the answer to an address, prefix, range, AS number or handle; false = no match.
 
-        Of several objects under one handle the first is meant; `answers` gives them all.
-        Raises `AddressError`.
+        Of several objects under one handle the first is meant; `answers` gives them all. ``at`` is
+        an earlier day (`past`): a date, a time, or a text of ISO 8601; handles are those of today.
+        Raises `AddressError`, `DateError`.
         """
+        if at is not None:
+            return self._then(self.lookup(query), at)
         tables = self._tables
         try:
             number: int = WORD(inet_pton(AF_INET, query))[0]  # type: ignore[arg-type]
@@ -239,8 +257,25 @@ class Index:
                 piece = self._piece4(number)
         return Answer(self, tables, query, number, piece)  # type: ignore[arg-type]
 
-    def answers(self, query: Query) -> list[Answer]:
-        """Return one answer, or one for each object under a handle. Raises `AddressError`."""
+    def _then(self, answer: Answer, at: Day) -> Answer:
+        """Return the answer for an earlier day in place of today's."""
+        from .past import PastAnswer
+
+        return PastAnswer(answer, self.times.moment(at)) if answer.span else answer
+
+    def history(self, query: str | Network) -> History:
+        """Return who held an address, prefix or range when (`history`). Raises `AddressError`."""
+        from .history import history
+
+        return history(self, query)
+
+    def answers(self, query: Query, *, at: Day | None = None) -> list[Answer]:
+        """Return one answer, or one for each object under a handle.
+
+        ``at`` is an earlier day, as in `lookup`. Raises `AddressError`, `DateError`.
+        """
+        if at is not None:
+            return [self._then(answer, at) for answer in self.answers(query)]
         asked = span(query)
         if asked is None:
             return handle_answers(self, str(query))
@@ -327,22 +362,7 @@ class Index:
         self, key: str, kind: str | None = None, registry: str | None = None
     ) -> Object | Net | None:
         """Return the first object under a key: organisation, role, ... and last a net's range."""
-        if kind != "net":
-            found = self.objects(key, kind, registry)
-            if found or kind is not None:
-                return found[0] if found else None
-        try:
-            asked = span(key)
-        except AddressError:
-            return None
-        if asked is None:
-            named = handled(self, key)
-            return next((net for net in named if registry in (None, net.registry)), None)
-        for row in inside_of(self._tables, asked):
-            net = self.net(row)
-            if net.bounds == (asked.first, asked.last) and registry in (None, net.registry):
-                return net
-        return None
+        return object_of(self, key, kind, registry)
 
     def nets(
         self,
@@ -360,21 +380,8 @@ class Index:
         contains the nets whole; ``contact`` is a mailbox or a domain that the registry's own rule
         gives for the nets. Raises `AddressError`.
         """
-        asked = {"org": org, "mnt_by": mnt_by, "netname": netname, "country": country}
-        found: list[list[int]] = [
-            self._store.find(name, layout.sort_key(value.strip(layout.BLANKS)))
-            for name, value in asked.items()
-            if value is not None
-        ]
-        if contact is not None:
-            found.append(reached_at(self._tables, contact))
-        if inside is not None:
-            bounds = inside if isinstance(inside, Span) else ranged(inside)
-            found.append(inside_of(self._tables, bounds))
-        if not found:
-            return list(range(self._tables.nets))
-        found.sort(key=len)
-        return sorted(set(found[0]).intersection(*found[1:]))
+        texts = {"org": org, "mnt_by": mnt_by, "netname": netname, "country": country}
+        return chosen(self._tables, texts, contact, inside)
 
     def containing(self, bounds: Span) -> list[Net]:
         """Return every net that contains a range, of any registry and role, widest first."""

@@ -53,7 +53,7 @@ class Memory:
 
         self.desk = load_desk(folder)
         self.judged: dict[tuple[str | None, int], Judged] = {}
-        self.told: dict[tuple[type, int], list[Saying]] = {}
+        self.told: dict[tuple[str | None, int], list[Saying]] = {}
 
 
 def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
@@ -124,7 +124,7 @@ def _own_results(answer: Answer) -> list[Contact]:
     if answer.object is None:
         return list(answer.abuse)
     if isinstance(answer.object, Net):
-        return for_last(answer.tables, chain_of(answer.tables, answer.object.id)[::-1])
+        return for_last(chain_of(answer.tables, answer.object.id)[::-1])
     return of_object(answer.tables, answer.object)
 
 
@@ -148,9 +148,8 @@ def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Conta
 
 def _tells(answer: Answer) -> bool:
     """Say whether the build has seen more than results in the texts of a chain."""
-    values = answer.tables.net_contact
     for net in answer.chain:
-        if values[net.id] & _MORE:
+        if net.tables.net_contact[net.id] & _MORE:
             return True
     return bool(answer.origins)
 
@@ -164,8 +163,10 @@ def _ladder(answer: Answer) -> Iterator[Contact]:
     """Yield what the texts of the nets say, from the last net up, then the origin AS's contact."""
     tables = answer.tables
     for place in _places(answer):
-        values = tables.net_contact if isinstance(place, Net) else tables.object_contact
-        flags = values[place.id] & _MORE
+        if isinstance(place, Net):
+            flags = place.tables.net_contact[place.id] & _MORE
+        else:
+            flags = tables.object_contact[place.id] & _MORE
         if flags and getattr(place, "role", "") != "registry":
             yield from _told(answer, place, flags)
     for system in answer.origins:
@@ -178,7 +179,7 @@ def _ladder(answer: Answer) -> Iterator[Contact]:
 def _told(answer: Answer, place: Net | Object, flags: int) -> Iterator[Contact]:
     """Yield the addresses in the text of a net, and in those of the objects it refers to."""
     told = answer.memory.told
-    key = (type(place), place.id)
+    key = (place.tables.prefix if isinstance(place, Net) else None, place.id)
     sayings = told.get(key)
     if sayings is None:
         if len(told) >= _REMEMBERED:
@@ -288,8 +289,8 @@ def independence(answer: Answer) -> Independence | None:
     if answer.user is None or answer.holder is None:
         return None
     place = next(k for k in reversed(range(len(chain))) if chain[k].role == "holder")
-    own = for_last(answer.tables, chain)
-    theirs = [c.mailbox for c in for_last(answer.tables, chain[: place + 1]) if c.mailbox]
+    own = for_last(chain)
+    theirs = [c.mailbox for c in for_last(chain[: place + 1]) if c.mailbox]
     mine = [c.mailbox for c in own if c.mailbox]
     if own and own[0].inherited:
         return Independence(False, f"the user has no contact of its own: it is {own[0].level}'s")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 SMALLEST_TABLE: Final = 4096
 PART: Final = 64 << 20
 
@@ -138,6 +138,9 @@ COLUMNS: Final[dict[str, str]] = {
     "org.object": "i",
     # raw text: compressed blocks of BLOCK objects, offsets into all parts together
     "raw.at": "Q",
+    # since when a net has been as it is, a place in meta["past"]["days"]; empty where all have been
+    # as they are since the first snapshot
+    "net.since": "",
 }
 DICTIONARIES: Final = (
     "netname", "descr", "country", "status", "org", "mnt_by", "key", "name",
@@ -146,6 +149,43 @@ DICTIONARIES: Final = (
 TEXTS: Final = (*DICTIONARIES, "mail", "asname")
 BLOCK: Final = 16
 GROUP: Final = 64
+
+# The past, where there is one: nets as they were in earlier snapshots, each from the first to the
+# last day on which it was seen just so. Tables are called as those of the present, with
+# ``past.`` in front: columns and dictionaries below, raw.* and text.*. A row has one piece, its
+# own, and more where ranges cross. Its organisation is an object that has nothing but a name;
+# what has a contact and what refers to it are texts (of code c in text.mail: -c, -1 - c). A result
+# that comes from the net above is 0 with `INHERITED`.
+PAST_COLUMNS: Final[dict[str, str]] = {
+    **{
+        name: COLUMNS[name]
+        for name in (
+            "net.first4", "net.last4", "net.first6.hi", "net.first6.lo", "net.last6.hi",
+            "net.last6.lo", "net.netname", "net.descr", "net.country", "net.status", "net.org",
+            "net.mnt_by", "net.created", "net.modified", "net.origin", "net.object", "net.contact",
+            "contact.what", "contact.mail", "contact.handle", "contact.object", "contact.checked",
+            "piece.above", "piece.role", "piece.net", "piece.verdict", "verdict.what",
+            "verdict.rules", "verdict.party", "origin.at", "origin.asn", "object.name",
+            "org.object", "raw.at",
+        )
+    },
+    # days since 1970; which of the nets of one range it was, a code of text.slot; how it was
+    # announced: length of the prefix + 1, 0 = not; its origins
+    "net.from": "H",
+    "net.to": "H",
+    "net.slot": "",
+    "net.route": "B",
+    "net.origins": "i",
+    # the nets flattened over all time: from each address on, the smallest piece there
+    "segment4.begin": "I",
+    "segment4.piece": "i",
+    "segment6.hi": "Q",
+    "segment6.lo": "Q",
+    "segment6.piece": "i",
+}  # fmt: skip
+PAST_TEXTS: Final = (
+    "netname", "descr", "country", "status", "org", "mnt_by", "name", "mail", "slot",
+)  # fmt: skip
 
 # LMDB databases with sorted keys: handles -> object ids, contact (mailbox or domain) -> results,
 # the others -> net ids (uint32 arrays).

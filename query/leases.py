@@ -242,7 +242,7 @@ def _row(index: Index, net: Net, verdict: str, confidence: str, rules: tuple[str
     lessor, lessor_handle = holder.called if leased and holder else (None, None)
     lessee, lessee_handle = net.called if leased and user else (None, None)
     route, origins = announced_by(answer)
-    mailboxes = filter(None, (item.mailbox for item in for_last(tables, answer.chain)))
+    mailboxes = filter(None, (item.mailbox for item in for_last(answer.chain)))
     first, last = (format_address(net.family, end) for end in bounds)
     return Row(
         first=first, last=last, cidrs=net.cidrs, netname=net.netname, status=net.status,

@@ -14,13 +14,14 @@ from . import ladder, layout
 from .addresses import Span
 from .cells import Json
 from .contacts import Contact, registered
-from .records import Net, Object, Party, chain_of, object_dict
+from .records import Net, Object, Party, chain_of
 
 if TYPE_CHECKING:
     from .authority import Authority
     from .desk import Desk
     from .index import Index
     from .ladder import Independence, Memory
+    from .past import Moment
     from .routing import Route
     from .store import Tables
 
@@ -104,6 +105,11 @@ class Answer:
         return Span(4, span, span, "address") if isinstance(span, int) else span
 
     @property
+    def moment(self) -> Moment | None:
+        """Return the earlier day that is answered for (`past`), None for today."""
+        return None
+
+    @property
     def kind(self) -> str:
         """Return what the query was: address, prefix, range, asn or handle."""
         return "address" if isinstance(self._span, int) else self._span.kind
@@ -144,9 +150,11 @@ class Answer:
     @property
     def holder_net(self) -> Net | None:
         """Return the holder's net, the last of the chain with that role; None for an orphan."""
-        roles, bits, holder = self._tables.piece_role, layout.ROLE_BITS, layout.HOLDER
-        nets = reversed(self.chain)
-        return next((net for net in nets if roles[net._piece] & bits == holder), None)
+        bits, holder = layout.ROLE_BITS, layout.HOLDER
+        for net in reversed(self.chain):
+            if net._tables.piece_role[net._piece] & bits == holder:
+                return net
+        return None
 
     @property
     def holder(self) -> Party | None:
@@ -160,7 +168,7 @@ class Answer:
         if not self.chain:
             return None
         last = self.chain[-1]
-        differs = self._tables.piece_role[last._piece] & layout.IS_USER
+        differs = last._tables.piece_role[last._piece] & layout.IS_USER
         party = last.party if differs else None
         return party if party and (party.name or party.handle) else None
 
@@ -223,7 +231,7 @@ class Answer:
     @property
     def abuse(self) -> tuple[Contact, ...]:
         """Return what the registry's own rule gives, the last net first (`contacts.registered`)."""
-        return tuple(registered(self._tables, self.chain))
+        return tuple(registered(self.chain))
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
@@ -255,23 +263,27 @@ class Answer:
     @property
     def all(self) -> tuple[Net, ...]:
         """Return every net that contains the query, also those that never stand in a chain."""
-        known = {net.id: net for net in self.chain}
+        known = {net: net for net in self.chain}
         registry = self.registry
         if registry is None and (authority := self.authority):
             registry = authority.registry
         found = []
         for net in self.containing:
             other = net.role != "placeholder" and registry not in (None, net.registry)
-            found.append(known.get(net.id) or (net.as_foreign() if other else net))
+            found.append(known.get(net) or (net.as_foreign() if other else net))
         return tuple(found)
 
     @property
     def authority(self) -> Authority | None:
         """Return which registry is responsible and by what rule, None for a handle."""
+        span = self.span
+        return self.authority_of(span, self.containing) if span else None
+
+    def authority_of(self, span: Span, nets: list[Net]) -> Authority:
+        """Return which registry is responsible for a range; ``nets`` are all that contain it."""
         from .authority import responsible
 
-        span = self.span
-        return responsible(self._tables, span, self.containing) if span else None
+        return responsible(self._tables, span, nets)
 
     @property
     def containing(self) -> list[Net]:
@@ -348,11 +360,11 @@ class HandleAnswer(Answer):
         self, *, more: bool = False, everything: bool = False, explain: bool = False
     ) -> Json:
         """Return the answer as in `lookup --json`; `more` is always there."""
-        found = object_dict(self.object, explain) if self.object else None
+        found = self.object.as_object(explain) if self.object else None
         return _answer_dict(self, True, False, explain, found)
 
 
-def _party(party: Party | None) -> Json | None:
+def party_dict(party: Party | None) -> Json | None:
     return party._asdict() if party else None
 
 
@@ -362,9 +374,9 @@ def _answer_dict(
     result: Json = {
         "schema_version": SCHEMA_VERSION, "query": answer.query, "kind": answer.kind,
         "registry": answer.registry, "chain": [net.to_dict(explain) for net in answer.chain],
-        "holder": _party(answer.holder), "user": _party(answer.user),
-        "lessor": _party(answer.lessor), "lessee": _party(answer.lessee),
-        "facilitator": _party(answer.facilitator), "sponsor": _party(answer.sponsor),
+        "holder": party_dict(answer.holder), "user": party_dict(answer.user),
+        "lessor": party_dict(answer.lessor), "lessee": party_dict(answer.lessee),
+        "facilitator": party_dict(answer.facilitator), "sponsor": party_dict(answer.sponsor),
         "lease": answer.lease.to_dict(explain),
         "abuse": [item.to_dict() for item in answer.abuse],
         "route": answer.route, "origins": list(answer.origins),

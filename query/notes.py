@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .authority import by_iana, moves, responsible, stated
+from .authority import by_iana, moves, stated
 from .elsewhere import national_place, referral
 from .layout import UNLOADED
 from .model import Note
@@ -57,7 +57,7 @@ def _block_notes(answer: Answer, span: Span, nets: list[Net]) -> Iterator[Note]:
         )
     if said and said["registry"] is None:
         yield Note("authority-unclear", f"{said['file']}: more than one registry claims it")
-    authority = responsible(answer.tables, span, nets)
+    authority = answer.authority_of(span, nets)
     present = {row["registry"] for row in answer.tables.store.meta["coverage"]}
     if authority.registry is not None and authority.registry not in present:
         yield Note(
@@ -95,7 +95,7 @@ def _unloaded(answer: Answer) -> Iterator[Note]:
         nets = answer.chain if item is None else (item,)
         missing = [
             net.key for net in nets
-            if tables.net_contact[net.id] & UNLOADED and net.role != "registry"
+            if net.tables.net_contact[net.id] & UNLOADED and net.role != "registry"
         ]  # fmt: skip
     if missing:
         yield Note(

@@ -56,7 +56,7 @@ def _block(tables: Tables, block: int) -> bytes:
     tables.store.check_open()
     blocks = tables.blocks
     if blocks is None:
-        blocks = tables.blocks = Blocks(bytes(tables.store.raw("raw.dictionary")))
+        blocks = tables.blocks = Blocks(bytes(tables.store.raw(f"{tables.prefix}raw.dictionary")))
     found = blocks.kept.get(block)
     if found is None:
         packed = _packed(tables, tables.raw_at[block], tables.raw_at[block + 1])
@@ -86,5 +86,5 @@ def _part(tables: Tables, part: int) -> memoryview:
     """Return a part of the blocks; LMDB is asked once, since that touches every page of it."""
     found = tables.parts.get(part)
     if found is None:
-        found = tables.parts[part] = tables.store.raw(f"raw.{part}")
+        found = tables.parts[part] = tables.store.raw(f"{tables.prefix}raw.{part}")
     return found

@@ -8,6 +8,7 @@ raise `StoreError` once the index is closed. `to_dict` gives the JSON.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,16 +47,23 @@ class Net:
 
     __slots__ = ("_id", "_last", "_piece", "_tables")
 
-    def __init__(self, tables: Tables, net: int, piece: int, last: int | None = None) -> None:
+    def __init__(
+        self, tables: Tables, net: int, piece: int, last: int | Sequence[Net] | None = None
+    ) -> None:
         self._tables = tables
         self._id = net
         self._piece = piece
-        self._last = last  # piece of the chain's last net, None = this one
+        self._last = last  # the chain's last piece, None = this one; of the past its nets upwards
 
     @property
     def id(self) -> int:
         """Return the net's id, valid for this index file only."""
         return self._id
+
+    @property
+    def tables(self) -> Tables:
+        """Return the tables that the net is read from."""
+        return self._tables
 
     @property
     def netname(self) -> str | None:
@@ -94,10 +102,7 @@ class Net:
 
     @property
     def key(self) -> str:
-        """Return the net's key: a handle at ARIN, the range as written at LACNIC, else the range.
-
-        ARIN and LACNIC register one range several times.
-        """
+        """Return the key: a handle at ARIN, the range as written at LACNIC, else the range."""
         if self.registry in ("ARIN", "LACNIC"):
             pairs = attributes(self.raw)
             name, value = pairs[0] if pairs else ("", "")
@@ -159,9 +164,9 @@ class Net:
 
     @property
     def org_code(self) -> int:
-        """Return what stands for the organisation in this index file, 0 without one."""
+        """Return what stands for the organisation in this part of the index, 0 without one."""
         code: int = self._tables.net_org[self._id]
-        return code
+        return code | (1 << 40 if self._tables.prefix else 0)
 
     @property
     def org_handle(self) -> str | None:
@@ -220,12 +225,10 @@ class Net:
         """Return the net as the object that a handle names, as in the JSON of an answer."""
         from .contacts import for_last
 
-        org = self.org
         chain = tuple(reversed(chain_of(self._tables, self._piece)))
         found: Json = {
             "class": "net", "key": self.key, "source": self.source, "name": self.netname,
-            "org": org.handle if org else None,
-            "abuse": [item.to_dict() for item in for_last(self._tables, chain)],
+            "org": self.org_handle, "abuse": [item.to_dict() for item in for_last(chain)],
         }  # fmt: skip
         return found | {"dump": self.dump} if explain else found
 
@@ -258,13 +261,10 @@ class Net:
         return found | {"dump": self.dump} if explain else found
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Net) and (self._id, self._tables.store.seal) == (
-            other._id,
-            other._tables.store.seal,
-        )
+        return isinstance(other, Net) and identity_of(self) == identity_of(other)
 
     def __hash__(self) -> int:
-        return hash((self._id, self._tables.store.seal))
+        return hash(identity_of(self))
 
     def __repr__(self) -> str:
         return f"<Net {self._id} {self.key} {self.netname} {self.status}>"
@@ -382,19 +382,18 @@ class Object:
         }  # fmt: skip
         return found | {"dump": self.dump} if explain else found
 
+    as_object = to_dict
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Object) and (self._id, self._tables.store.seal) == (
-            other._id,
-            other._tables.store.seal,
-        )
+        return isinstance(other, Object) and identity_of(self) == identity_of(other)
 
     def __hash__(self) -> int:
-        return hash((self._id, self._tables.store.seal))
+        return hash(identity_of(self))
 
     def __repr__(self) -> str:
         return f"<Object {self.kind} {self.key} {self.source}>"
 
 
-def object_dict(item: Object | Net, explain: bool = False) -> Json:
-    """Return what a handle names, as in the JSON of an answer."""
-    return item.as_object(explain) if isinstance(item, Net) else item.to_dict(explain)
+def identity_of(item: Object | Net) -> tuple[object, ...]:
+    """Return what tells nets, or objects, from each other: number, part and file of the index."""
+    return item._id, item._tables.prefix, item._tables.store.seal

@@ -14,7 +14,7 @@ from . import wording
 from .addresses import format_range
 from .cells import Json
 from .model import Answer, HandleAnswer
-from .records import Net, Object, Party, object_dict
+from .records import Net, Object, Party
 from .verdicts import evidence, not_fired
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def _object_text(answer: HandleAnswer, explain: bool, lang: str) -> Iterator[str
         kind = _kind_name(answer.kind)
         yield _line("note", f"no object of the dumps in this index has this {kind}", lang)
         return
-    shown = object_dict(found)
+    shown = found.as_object()
     yield clean("  " + "  ".join(filter(None, map(shown.get, ("class", "key", "name", "source")))))
     if shown["org"]:
         yield _line("org", shown["org"], lang)

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from hashlib import sha256
 from os import PathLike
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, NamedTuple
 
 import lmdb
 
@@ -127,6 +129,11 @@ class Map:
             value: memoryview | None = transaction.get(name.encode())
         return value
 
+    def rows(self, database: str) -> list[tuple[bytes, bytes]]:
+        """Return all rows of a database with sorted keys."""
+        with self.environment.begin(db=self.databases[database]) as transaction:
+            return [*transaction.cursor()]
+
     def row_before(self, database: str, key: bytes) -> bytes | None:
         """Return the value of the last key not behind ``key`` in a database with sorted keys."""
         with self.environment.begin(db=self.databases[database]) as transaction:
@@ -186,11 +193,15 @@ def _opened(path: str, place: tuple[int, int], attempt: int) -> Map | None:
     return None if replaced() else opened
 
 
-_TEXTS: Final = {f"text.{name}" for name in layout.TEXTS}
-_TABLE_OF: Final = {
-    name.replace(".", "_"): name
-    for name in [*layout.COLUMNS, *_TEXTS, *(f"{text}.at" for text in _TEXTS)]
-}
+def _tables_of(columns: Iterable[str], texts: Iterable[str]) -> dict[str, str]:
+    """Return the tables by the names of their attributes."""
+    found = [*columns, *(f"text.{name}{end}" for name in texts for end in ("", ".at"))]
+    return {name.replace(".", "_"): name for name in found}
+
+
+_TABLE_OF: Final = _tables_of(layout.COLUMNS, layout.TEXTS)
+_PAST_OF: Final = _tables_of(layout.PAST_COLUMNS, layout.PAST_TEXTS)
+_IS_TEXT: Final = re.compile(r"text\.\w+\Z")
 
 
 class Unread:
@@ -200,17 +211,18 @@ class Unread:
     the collector runs.
     """
 
-    __slots__ = ("_name", "_store", "_tables")
+    __slots__ = ("_name", "_store", "_table", "_tables")
 
-    def __init__(self, tables: Tables, name: str) -> None:
+    def __init__(self, tables: Tables, name: str, table: str) -> None:
         self._store = tables.store
         self._tables = weakref.ref(tables)
         self._name = name
+        self._table = table
 
     def load(self) -> memoryview:
         """Fetch the table. Raises `StoreError` when the index is closed."""
-        table = _TABLE_OF[self._name]
-        value = self._store.raw(table) if table in _TEXTS else self._store.table(table)
+        store, table = self._store, self._table
+        value = store.raw(table) if _IS_TEXT.search(table) else store.table(table)
         tables = self._tables()
         if tables is not None:
             setattr(tables, self._name, value)
@@ -232,12 +244,15 @@ class Tables:
     """
 
     __slots__ = (
-        "__weakref__", "blocks", "large4", "levels4", "nets", "nets4", "parts", "segments6",
-        "shift4", "store", *_TABLE_OF,
+        "__weakref__", "blocks", "large4", "levels4", "meta", "nets", "nets4", "parts",
+        "segments6", "shift4", "store", *_TABLE_OF,
     )  # fmt: skip
+    prefix = ""
+    names: ClassVar[dict[str, str]] = _TABLE_OF
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.meta = store.meta
         self.nets: int = store.meta["counts"]["nets"]
         self.nets4: int = store.meta["counts"]["nets4"]
         self.blocks: Blocks | None = None
@@ -258,8 +273,27 @@ class Tables:
     def release(self) -> None:
         """Forget all tables, so that reading them asks the store, which fails once it is closed."""
         self.parts: dict[int, memoryview] = {}
-        for name in _TABLE_OF:
-            setattr(self, name, Unread(self, name))
+        for name, table in self.names.items():
+            setattr(self, name, Unread(self, name, self.prefix + table))
+
+
+class PastTables(Tables):
+    """Hold the tables of the past (`layout.PAST_COLUMNS`), by the same names as the present's.
+
+    ``nets`` are as many as there are rows; `meta` is what the metadata say of the past.
+    """
+
+    __slots__ = (*(name for name in _PAST_OF if name not in _TABLE_OF),)
+    prefix = "past."
+    names = _PAST_OF
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.meta = store.meta["past"]
+        self.nets = self.meta["nets"]
+        self.nets4 = self.meta["nets4"]
+        self.blocks = None
+        self.release()
 
 
 class Store:
@@ -313,6 +347,11 @@ class Store:
             return layout.ids_in_row(row, key) if row else []
         except (lmdb.Error, ValueError, layout.RowError) as error:
             raise Damaged(self.path, f"table {database} is damaged ({error}): rebuild it") from None
+
+    def rows(self, database: str) -> list[tuple[bytes, bytes]]:
+        """Return the rows of one of the `layout.SORTED` databases, in order."""
+        self.check_open()
+        return self._map.rows(database)
 
     def close(self) -> None:
         """Make every table unreadable; the memory goes when the last reader does."""

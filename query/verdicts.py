@@ -6,7 +6,7 @@ rules saw is looked up in `facts`, only when somebody asks for the evidence; `wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from . import layout
@@ -18,6 +18,7 @@ from .wording import Facts, clause, lack
 
 if TYPE_CHECKING:
     from .model import Answer
+    from .records import Net
     from .store import Tables
 
 _BIT: Final = {name: 1 << place for place, name in enumerate(LEASE_RULES)}
@@ -64,13 +65,18 @@ def judged(tables: Tables, piece: int) -> Judged:
 # -- parties ----------------------------------------------------------------------------------
 
 
-def role_of(tables: Tables, piece: int, last: int) -> str:
-    """Return the role of a user's piece in the chain whose last one is ``last``."""
+def role_of(tables: Tables, piece: int, last: int | Sequence[Net]) -> str:
+    """Return the role of a user's piece in the chain whose last one is ``last``.
+
+    Of a chain of the past ``last`` is the whole chain, the last net first.
+    """
     roles = tables.piece_role
     role = layout.ROLES[roles[piece] & layout.ROLE_BITS]
     if role in ("holder", "registry", "partition"):
         return role
-    if piece == last:
+    steps = _steps(tables, last)
+    below = next(steps, (tables, piece))
+    if below == (tables, piece):
         found = judged(tables, piece)
         if found.fired("user-is-facilitator"):
             return "facilitator"
@@ -79,12 +85,27 @@ def role_of(tables: Tables, piece: int, last: int) -> str:
     if text_at(tables, "status", tables.net_status[net]) not in SUB_STATUSES:
         return role
     alike = True
-    while last != piece:
-        if last < 0 or _holds(tables, last):
+    while below != (tables, piece):
+        if _holds(*below):
             return role
-        alike = alike and bool(roles[last] & layout.AS_ABOVE)
-        last = tables.piece_above[last]
-    return role if alike or holding(tables, last) < 0 else "facilitator"
+        alike = alike and bool(below[0].piece_role[below[1]] & layout.AS_ABOVE)
+        step = next(steps, None)
+        if step is None:
+            return role
+        below = step
+    held = any(_holds(*step) for step in steps) or _holds(tables, piece)
+    return role if alike or not held else "facilitator"
+
+
+def _steps(tables: Tables, last: int | Sequence[Net]) -> Iterator[tuple[Tables, int]]:
+    """Yield the pieces of a chain, the last one first."""
+    if isinstance(last, int):
+        while last >= 0:
+            yield tables, last
+            last = tables.piece_above[last]
+    else:
+        for net in last:
+            yield net.tables, net._piece
 
 
 def holding(tables: Tables, piece: int) -> int:
@@ -118,11 +139,12 @@ def judged_of(answer: Answer) -> Judged | None:
     chain = answer.chain
     if not chain:
         return None
-    tables, holder = answer.tables, answer.holder_net
-    piece = holding(tables, chain[-1]._piece)
-    if piece >= 0 and (holder is None or holder._piece != piece):
-        return Judged("unknown", "low", "", _BIT["no-holder"], 0)
-    return judged(tables, chain[-1]._piece)
+    last, holder = chain[-1], answer.holder_net
+    if answer.moment is None:
+        piece = holding(last.tables, last._piece)
+        if piece >= 0 and (holder is None or holder._piece != piece):
+            return Judged("unknown", "low", "", _BIT["no-holder"], 0)
+    return judged(last.tables, last._piece)
 
 
 def facilitator_of(answer: Answer) -> Party | None:
@@ -156,7 +178,7 @@ def _listed(answer: Answer, found: Judged) -> Party | None:
 
 def entry(answer: Answer, number: int) -> dict[str, str]:
     """Return what the metadata say of a facilitator, by number."""
-    entries: list[dict[str, str]] = answer.tables.store.meta["facilitators"]
+    entries: list[dict[str, str]] = answer.chain[-1].tables.meta["facilitators"]
     return entries[number - 1]
 
 

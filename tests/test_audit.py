@@ -359,7 +359,7 @@ def org_country(index: Index, net: Net) -> str | None:
 
 def about_mailboxes(index: Index, chain: Sequence[Net], dead: set[str]) -> Iterator[str]:
     """Yield the findings about the mailboxes of the last net of a chain."""
-    for contact in for_last(index._tables, chain):
+    for contact in for_last(chain):
         if contact.status == "invalid":
             yield "marked-invalid"
         if contact.mailbox is None:
@@ -409,7 +409,7 @@ def naive(index: Index, dead: set[str] | None = None, years: int = 5) -> dict[in
         if net.role in ("registry", "placeholder"):
             continue
         chain = chain_of(tables, number)[::-1]
-        contacts = for_last(tables, chain)
+        contacts = for_last(chain)
         flags = tables.net_contact[number]
         faults = set(about_mailboxes(index, chain, dead or set()))
         inherited = any(contact.inherited for contact in contacts)
@@ -496,7 +496,7 @@ def recount(index: Index, by: str, dead: set[str] | None = None) -> dict[Any, di
     weights = naive_addresses(index)
     found: dict[Any, dict[str, list[Any]]] = {}
     for number, faults in naive(index, dead).items():
-        contacts = for_last(index._tables, chain_of(index._tables, number)[::-1])
+        contacts = for_last(chain_of(index._tables, number)[::-1])
         reached = bool(contacts) and not contacts[0].inherited
         codes = ["", *faults]
         if index._tables.piece_role[number] & IS_USER:

@@ -76,7 +76,7 @@ def called(party: Any) -> str | None:
 
 def mailbox(answer: Answer, chain: tuple[Net, ...]) -> str | None:
     """Return the first mailbox of the last net of a chain, its own or what it takes from above."""
-    found = registered(answer.tables, chain) if chain else []
+    found = registered(chain) if chain else []
     mine = [item for item in found if item.inherited or item.place == chain[-1]]
     return next((item.mailbox for item in mine if item.mailbox), None)
 

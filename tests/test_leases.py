@@ -204,7 +204,7 @@ class Case:
             self.answer = answer_of(index, self.net)
         self.lease = self.answer.lease.to_dict()
         self.rules = [item["rule"] for item in self.lease["evidence"]]
-        self.mails = [item.mailbox for item in for_last(index._tables, self.answer.chain)]
+        self.mails = [item.mailbox for item in for_last(self.answer.chain)]
 
     def row(self) -> Row:
         lessor, lessee = self.answer.lessor, self.answer.lessee

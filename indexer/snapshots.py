@@ -1,0 +1,242 @@
+"""Keep the past in an index: what earlier snapshots showed, and since when nets are as they are.
+
+Every build makes an index of its dumps alone. With a previous index, its nets and those of all
+snapshots before are put into one line of time (`timeline`). What each source showed last is the
+present; the rest goes into the tables of the past. Usually the dumps are the latest of all their
+sources and hold every source: then the present is the index just made. If all of them are older,
+it is that of the previous index, copied; else it is built from the raw texts of both (`carried`),
+so that a source that was not downloaded today stays, as it was last seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import date, timedelta
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rirdex.query import layout
+from rirdex.query.errors import Error
+from rirdex.query.store import PastTables, Store, Tables
+
+from .intern import narrowed
+from .past import Past, ordered
+from .scan import Ints
+from .sides import SOURCE, Common, Side, Unit, Unsealed
+from .timeline import Days, Line, Matcher, inserted, joined
+from .writer import IndexFile
+
+_EPOCH: Final = date(1970, 1, 1)
+Json = dict[str, Any]
+
+
+class Shown(NamedTuple):
+    """Say on which days a source was seen (ISO), and in which files (places in the sources)."""
+
+    days: list[str]
+    files: list[list[int]]
+
+
+Seen = dict[Unit, Shown]
+# Build another index beside, of the raw texts of some units of two indexes; return its metadata.
+Rebuild = Callable[[IndexFile, Store, Collection[Unit], Store, Collection[Unit]], Json]
+
+
+def first(file: IndexFile, meta: Json) -> None:
+    """Complete an index that has no past: its files are the first snapshot."""
+    file.put("net.since", np.zeros(0, np.uint8))
+    side = Side(Tables(Unsealed(file, meta)))
+    sources = [{key: source[key] for key in SOURCE} for source in meta["sources"]]
+    meta["past"] = {
+        "nets": 0, "nets4": 0, "origins": [], "facilitators": [], "days": [], "sources": sources,
+        "units": _to_json(_seen(side)),
+    }  # fmt: skip
+
+
+def extend(
+    file: IndexFile, meta: Json, previous: Store, beside: Callable[[], IndexFile], rebuild: Rebuild
+) -> tuple[IndexFile, Json]:
+    """Complete an index with the past of a previous one; return the file that holds the present.
+
+    ``file`` is the index of the dumps alone; ``beside`` gives another file to write, where the
+    present is not that. Raises `Error` where a file has no date.
+    """
+    made = Unsealed(file, meta)
+    sides = [Side(Tables(made)), Side(Tables(previous))]
+    if previous.meta["past"]["nets"]:
+        sides.append(Side(PastTables(previous)))
+    seen, before = _seen(sides[0]), _from_json(previous.meta["past"]["units"])
+    _check_dates(seen, meta["sources"], "these dumps")
+    _check_dates(before, previous.meta["past"]["sources"], previous.path)
+    newest = {
+        unit for unit in seen if unit not in before or seen[unit].days[0] >= before[unit].days[-1]
+    }
+    common = Common(sides)
+    days: Days = {common.units[unit]: _numbers(shown.days) for unit, shown in before.items()}
+    line = inserted(
+        _line_of(common, previous, days), days, _fresh(common, seen), common.same, common.alike
+    )
+    if newest == seen.keys() >= before.keys():
+        kept, present = file, 0
+    elif not newest:
+        kept, present = beside(), 1
+        meta = _copied(previous, kept)
+    else:
+        kept = beside()
+        meta = rebuild(kept, made, newest, previous, before.keys() - newest)
+        present = common.add(Side(Tables(Unsealed(kept, meta))))
+    last = np.zeros(max(days) + 1, np.int64)
+    for unit, known in days.items():
+        last[unit] = known[-1]
+    lasting = line.end == last[line.unit]
+    since = _since(common, line.picked(lasting), present)
+    begun = np.unique(since)
+    kept.put("net.since", narrowed(np.searchsorted(begun, since), max(len(begun), 1)))
+    past = Past(common, *ordered(common, line.picked(~lasting)))
+    past.write(kept)
+    units = _all_units(common, before, previous, seen, made)
+    meta["past"] = past.meta() | {
+        "days": [_day(day) for day in begun.tolist()], "sources": common.sources,
+        "units": _to_json(units),
+    }  # fmt: skip
+    return kept, meta
+
+
+def _seen(side: Side) -> Seen:
+    """Return the sources that an index holds, their day, and the files they are in.
+
+    A source of which nothing says the day was seen with the latest of the others.
+    """
+    origin, entries = side.column("net.origin"), side.tables.meta["origins"]
+    files: dict[Unit, set[int]] = {}
+    for family, part in ((4, origin[: side.count4]), (6, origin[side.count4 :])):
+        for code in np.flatnonzero(np.bincount(part)).tolist():
+            item = entries[code]
+            unit = (str(item["registry"]), str(item["source"]), family)
+            files.setdefault(unit, set()).add(int(item["file"]))
+    sources = side.tables.meta["sources"]
+    found = {}
+    latest = [source["date"] for source in sources if source["date"]]
+    for unit, places in sorted(files.items()):
+        dates = [sources[place]["date"] for place in places if sources[place]["date"]] or latest
+        found[unit] = Shown([max(dates)] if dates else [], [sorted(places)] if dates else [])
+    return found
+
+
+def _check_dates(seen: Seen, sources: list[Json], where: str) -> None:
+    for (_, source, _), shown in seen.items():
+        if not shown.days:
+            raise Error(
+                f"{where}: nothing says of which day {source}'s records are: build with --date"
+            )
+
+
+def _line_of(common: Common, previous: Store, days: Days) -> Line:
+    """Return the line of time that an index holds: its present, then its past."""
+    side, units = common.sides[1], common.unit[1]
+    codes = side.column("net.since")
+    if len(codes):
+        begin = np.array(_numbers(previous.meta["past"]["days"]), np.int32)[codes]
+    else:
+        begin = _by_unit(days, 0)[units]
+    line = _line(common, 1, begin, _by_unit(days, -1)[units])
+    if len(common.sides) > 2:
+        past = common.sides[2]
+        ends = (past.column(f"net.{end}").astype(np.int32) for end in ("from", "to"))
+        line = joined(line, _line(common, 2, *ends))
+    return line
+
+
+def _fresh(common: Common, seen: Seen) -> Line:
+    days = {common.units[unit]: _numbers(shown.days) for unit, shown in seen.items()}
+    day = _by_unit(days, 0)[common.unit[0]]
+    return _line(common, 0, day, day.copy())
+
+
+def _line(common: Common, side: int, begin: NDArray[np.int32], end: NDArray[np.int32]) -> Line:
+    count = common.sides[side].count
+    return Line(
+        np.full(count, side, np.int8), np.arange(count), begin, end, common.keys(side),
+        common.unit[side],
+    )  # fmt: skip
+
+
+def _by_unit(days: Days, place: int) -> NDArray[np.int32]:
+    """Return the first (0) or last (-1) day of every source."""
+    table = np.zeros(max(days, default=-1) + 1, np.int32)
+    for unit, known in days.items():
+        table[unit] = known[place]
+    return table
+
+
+def _since(common: Common, line: Line, present: int) -> NDArray[np.int32]:
+    """Return for each net of the present the day since when it is as it is."""
+    side = common.sides[present]
+    begin = np.zeros(side.count, np.int32)
+    if present < 2:
+        begin[line.row] = line.begin
+        return begin
+    nets = _line(common, present, begin, begin)
+    found = Matcher(nets, common.same, _every).matched(
+        line, np.arange(len(line.key)), np.arange(side.count)
+    )
+    begin[found >= 0] = line.begin[found[found >= 0]]
+    return begin
+
+
+def _every(_: int, at: Ints, __: int, ___: Ints) -> NDArray[np.bool_]:
+    return np.ones(len(at), bool)
+
+
+def _all_units(common: Common, before: Seen, previous: Store, seen: Seen, made: Store) -> Seen:
+    """Return the days of all sources; the files are places in the sources of all sides."""
+    found: dict[Unit, dict[str, list[int]]] = {}
+    for shown_by, sources in (
+        (before, previous.meta["past"]["sources"]), (seen, made.meta["sources"]),
+    ):  # fmt: skip
+        for unit, shown in shown_by.items():
+            for day, files in zip(shown.days, shown.files, strict=True):
+                places = [common.source(sources[place]) for place in files]
+                found.setdefault(unit, {})[day] = places
+    return {
+        unit: Shown(sorted(days), [days[day] for day in sorted(days)])
+        for unit, days in sorted(found.items())
+    }
+
+
+def _copied(previous: Store, file: IndexFile) -> Json:
+    """Copy the present of an index; return its metadata."""
+    types = previous.meta["types"]
+    for name in previous.meta["tables"]:
+        if name in layout.SORTED:
+            file.put_sorted(name, [*previous.rows(name)])
+        elif name != "net.since" and not name.startswith("past."):
+            raw = previous.raw(name)
+            file.put(name, raw)
+            if name in types:
+                file.types[name] = types[name]
+    return {key: value for key, value in previous.meta.items() if key not in ("tables", "types")}
+
+
+def _to_json(seen: Seen) -> list[Json]:
+    return [
+        {"registry": unit[0], "source": unit[1], "family": unit[2], **shown._asdict()}
+        for unit, shown in seen.items()
+    ]
+
+
+def _from_json(units: list[Json]) -> Seen:
+    return {
+        (item["registry"], item["source"], item["family"]): Shown(item["days"], item["files"])
+        for item in units
+    }
+
+
+def _numbers(days: list[str]) -> list[int]:
+    return [(date.fromisoformat(day) - _EPOCH).days for day in days]
+
+
+def _day(number: int) -> str:
+    return (_EPOCH + timedelta(number)).isoformat()
