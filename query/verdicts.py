@@ -99,13 +99,13 @@ def role_of(tables: Tables, piece: int, last: int | Sequence[Net]) -> str:
 
 def _steps(tables: Tables, last: int | Sequence[Net]) -> Iterator[tuple[Tables, int]]:
     """Yield the pieces of a chain, the last one first."""
-    if isinstance(last, int):
-        while last >= 0:
-            yield tables, last
-            last = tables.piece_above[last]
-    else:
-        for net in last:
-            yield net.tables, net._piece
+    if not isinstance(last, int):
+        yield from ((net.tables, net._piece) for net in last)
+        return
+    piece = last
+    while piece >= 0:
+        yield tables, piece
+        piece = tables.piece_above[piece]
 
 
 def holding(tables: Tables, piece: int) -> int:
