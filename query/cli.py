@@ -21,11 +21,12 @@ from . import layout, render
 from .auditing import audit
 from .batching import batch
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
-from .errors import AddressError, Error, StoreError
+from .errors import AddressError, DateError, Error, StoreError
 from .exporting import export
 from .fetching import fetch, update
 from .index import open_index
 from .leasing import leases
+from .narrating import history
 from .options import index_option
 from .place import default_path
 from .telling import contacts, csirt
@@ -197,6 +198,12 @@ def build(
     help="Say which byte of which dump each net is, and what each rule of the verdict saw.",
 )
 @click.option(
+    "--at",
+    metavar="DATE",
+    default=None,
+    help="Answer for an earlier day, from the snapshots that build --previous has kept.",
+)
+@click.option(
     "--lang",
     type=click.Choice(LANGUAGES),
     default="en",
@@ -204,17 +211,19 @@ def build(
 )
 def lookup(
     queries: tuple[str, ...], path: str | None, as_json: bool, raw: bool, everything: bool,
-    more: bool, explain: bool, contact: str | None, lang: str,
+    more: bool, explain: bool, contact: str | None, at: str | None, lang: str,
 ) -> int:  # fmt: skip
     """Look up addresses, prefixes, ranges, AS numbers or handles."""
     if not queries and contact is None:
         raise click.UsageError("name an address, prefix, range, AS number or handle")
+    if contact is not None and at is not None:
+        raise click.UsageError("--contact asks about today: it does not go with --at")
     code = 0
     with open_index(path) as index:
         for query in queries or (None,):
             try:
                 answers = (
-                    index.answers(query or "") if contact is None
+                    index.answers(query or "", at=at) if contact is None
                     else [index.reached_at(contact, query)]
                 )  # fmt: skip
             except AddressError as error:
@@ -281,7 +290,7 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (batch, fetch, update, contacts, csirt, audit, leases, export):
+for command in (batch, fetch, update, contacts, csirt, audit, leases, history, export):
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.
 audit.short_help = "Measure how accurate and reachable registrations are."
@@ -311,7 +320,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _drop_output()
         return 0
-    except AddressError as error:
+    except (AddressError, DateError) as error:
         complain(error)
         return USAGE
     except StoreError as error:

@@ -6,62 +6,27 @@ that turn the direction of writing are replaced in every output.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import wording
 from .addresses import format_range
 from .cells import Json
+from .compared import of_day, then_and_now
 from .model import Answer, HandleAnswer
+from .past import PastAnswer
 from .records import Net, Object, Party
+from .untrusted import clean as clean
+from .untrusted import clean_lines as clean_lines
+from .untrusted import json_line as json_line
 from .verdicts import evidence, not_fired
 
 if TYPE_CHECKING:
     from rirdex.indexer.report import Report, Summary
 
-_UNSAFE = dict.fromkeys(
-    [
-        *range(32),
-        *range(0x7F, 0xA0),
-        0x200E,
-        0x200F,
-        *range(0x2028, 0x202F),
-        *range(0x2066, 0x206A),
-    ],
-    "\ufffd",
-)
-_UNSAFE_IN_LINES = {k: v for k, v in _UNSAFE.items() if k not in (9, 10)}
 _SHOWN_MORE = 50
 _NAME = 60  # letters of a name in the line of a net
 _UNKNOWN = "not known; only the facilitator is registered"
-
-
-def clean(text: str) -> str:
-    """Replace control characters and direction marks in one line of text."""
-    if text.isprintable() and text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode().translate(_UNSAFE)
-
-
-def clean_lines(text: str) -> str:
-    """Replace control characters and direction marks, but keep line feeds and tabs."""
-    return text.encode("utf-8", "replace").decode().translate(_UNSAFE_IN_LINES)
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {key: _cleaned(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    return value
-
-
-def json_line(value: Json) -> str:
-    """Return a value as one line of JSON."""
-    return json.dumps(_cleaned(value), ensure_ascii=False)
 
 
 def _number(cell: str) -> bool:
@@ -93,7 +58,7 @@ def answer_text(
 ) -> Iterator[str]:  # fmt: skip
     """Yield the readable lines of an answer: who is who, then the verdict in one sentence."""
     registry = f"  {answer.registry}" if answer.registry else ""
-    yield clean(answer.query) + clean(registry)
+    yield clean(answer.query) + clean(registry) + clean(of_day(answer, lang))
     if isinstance(answer, HandleAnswer):
         yield from _object_text(answer, explain, lang)
         return
@@ -114,8 +79,11 @@ def answer_text(
             where = contact.mailbox or f"handle {contact.handle}"
             yield _line("abuse", f"{where}  ({contact.rule}, {contact.level})", lang)
     yield from _lease_text(answer, explain, lang)
+    if isinstance(answer, PastAnswer):
+        yield from then_and_now(answer, lang)
     for note in answer.notes:
-        yield _line("note", note.text, lang)
+        if note.code != "changed-since":  # that is said above
+            yield _line("note", note.text, lang)
     if everything:
         shown = {net.id for net in answer.chain}
         for net in answer.all:

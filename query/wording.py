@@ -242,6 +242,7 @@ _KINDS: Final = {
 _WORDS: Final = {
     "ja": {
         "holder": "保有者", "user": "利用者", "lessor": "貸主", "lessee": "借主",
+        "contact": "連絡先", "then": "当時", "now": "現在",
         "facilitator": "仲介者", "sponsor": "スポンサー", "lease": "リース", "route": "経路",
         "abuse": "不正利用連絡先", "why": "レジストリの判断", "note": "注記",
         "aside": "参考登録",
