@@ -34,6 +34,7 @@ from .evidence import Evidence, read_evidence
 from .extras import statistics
 from .iana import load_iana, load_special
 from .identity import Known
+from .leasing import VERDICTS
 from .nets import Claims
 from .pool import Task, give_back_memory, keep_freed_memory, read_all
 from .reading import (
@@ -237,7 +238,9 @@ def _assemble(
         needed = sum(array.nbytes for array in assembled.arrays.values())
         writer.check_space(path, target, needed + needed // 4)
         for name in sorted(assembled.arrays):
-            file.put(name, np.ascontiguousarray(assembled.arrays.pop(name)))
+            # A past may change the verdicts (`turnover`).
+            put = file.hold if name in VERDICTS else file.put
+            put(name, np.ascontiguousarray(assembled.arrays.pop(name)))
         for name in layout.SORTED:
             file.put_sorted(name, assembled.inverse[name].result())
     return assembled

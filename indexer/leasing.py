@@ -22,13 +22,15 @@ from rirdex.query.layout import LEASE_RULES
 from .announcing import Family, origins_of
 from .evidence import COVERING, INSIDE, Evidence
 from .intern import narrowed
-from .registered import BIT, Bits, Signs, Subject, fired, signs_of
+from .registered import BIT, Bits, Subject, fired, signs_of
 from .relatives import Relatives
 from .values import Flags as Bools
 
 _STRONG: Final = np.uint32(sum(int(BIT[name]) for name in layout.STRONG))
+TURNOVER: Final = BIT["turnover"]
 _FACTS: Final = BIT["no-holder"] | BIT["same-party"] | BIT["holder-without-as"]
 _SIGNS: Final = tuple(BIT[name] for name in layout.SIGNS)
+VERDICTS: Final = ("piece.verdict", "verdict.what", "verdict.rules", "verdict.party")
 _UNKNOWN, _LEASED, _LIKELY, _CUSTOMER, _OWN, _UNUSED = range(len(layout.VERDICTS))
 _LOW, _MEDIUM, _HIGH = range(len(layout.CONFIDENCES))
 
@@ -65,7 +67,15 @@ def judge(
         bits &= ~BIT[name]
     what = _verdicts(bits | facts, how, below, holder == net)
     what[silent] = 0
-    return _tables(bits, (what | how << layout.ANNOUNCED_SHIFT).astype(np.uint8), signs)
+    what = (what | how << layout.ANNOUNCED_SHIFT).astype(np.uint8)
+    return tables_of(bits, what, np.where(bits & _BY_PARTY, signs.party, np.uint8(0)))
+
+
+def user_verdicts(bits: Bits, how: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what `verdict.what` is for users' pieces below a holder's, by the rules that fired."""
+    below = np.ones(len(bits), bool)
+    what = _verdicts(bits, how, below, ~below) | how << np.uint8(layout.ANNOUNCED_SHIFT)
+    return what.astype(np.uint8)
 
 
 def _verdicts(bits: Bits, how: NDArray[np.uint8], below: Bools, own: Bools) -> NDArray[np.uint8]:
@@ -124,10 +134,23 @@ def _verdicts(bits: Bits, how: NDArray[np.uint8], below: Bools, own: Bools) -> N
     return what
 
 
-def _tables(bits: Bits, what: NDArray[np.uint8], signs: Signs) -> dict[str, NDArray[Any]]:
+def without_turnover(
+    bits: NDArray[np.uint32], what: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
+    """Return rules and verdicts as they are without this rule."""
+    bits, what = bits.copy(), what.copy()
+    fired = np.flatnonzero(bits & TURNOVER)
+    bits[fired] &= ~TURNOVER
+    what[fired] = user_verdicts(bits[fired], what[fired] >> np.uint8(layout.ANNOUNCED_SHIFT))
+    return bits, what
+
+
+def tables_of(
+    bits: Bits, what: NDArray[np.uint8], party: NDArray[np.uint8]
+) -> dict[str, NDArray[Any]]:
     """Return the columns: a code for each piece, and what the codes stand for."""
-    party = np.where(bits & _BY_PARTY, signs.party, np.uint8(0)).astype(np.uint64)
-    key = bits.astype(np.uint64) << np.uint64(16) | what.astype(np.uint64) << np.uint64(8) | party
+    key = bits.astype(np.uint64) << np.uint64(16) | what.astype(np.uint64) << np.uint64(8)
+    key |= party.astype(np.uint64)
     kinds, codes = np.unique(key, return_inverse=True)
     return {
         "piece.verdict": narrowed(codes, max(len(kinds), 1)),

@@ -23,6 +23,7 @@ from rirdex.query.store import PastTables, Store, Tables
 
 from .announced import announced
 from .intern import Column, Dictionary, hash_spans, merge
+from .leasing import without_turnover
 from .scan import Ints, padded
 from .writer import IndexFile
 
@@ -34,6 +35,7 @@ _SHIFT: Final = np.uint64(29)
 _SEVERAL: Final = ("ARIN", "LACNIC")  # registries that register one range several times
 # Of a result: rule, status, mailbox, what has it, what refers to it, day (`layout`).
 Item = tuple[int, int, bytes, bytes, bytes, int]
+Numbers = Callable[[int, Ints], NDArray[Any]]  # of rows of a side
 Verdict = tuple[int, int, str]  # verdict.what, verdict.rules, the facilitator's name
 Unit = tuple[str, str, int]  # registry, source, family: what a snapshot has or has not
 
@@ -206,10 +208,8 @@ class Common:
 
     def _verdict_ids(self, side: Side) -> NDArray[np.int32]:
         names = [str(item["name"]) for item in side.tables.meta["facilitators"]]
-        rows = zip(
-            side.column("verdict.what").tolist(), side.column("verdict.rules").tolist(),
-            side.column("verdict.party").tolist(), strict=True,
-        )  # fmt: skip
+        bits, what = without_turnover(side.column("verdict.rules"), side.column("verdict.what"))
+        rows = zip(what.tolist(), bits.tolist(), side.column("verdict.party").tolist(), strict=True)
         found = [
             self.verdicts.setdefault(
                 (what, rules, names[party - 1] if party else ""), len(self.verdicts)
@@ -271,16 +271,37 @@ class Common:
         """Return the numbers of the sets of AS numbers that announce some rows."""
         return self._ways[side][1][rows]
 
+    def of_line(self, side: NDArray[np.int8], row: Ints, numbers: Numbers) -> NDArray[Any]:
+        """Return the numbers of rows of several sides."""
+        parts = [np.flatnonzero(side == k) for k in range(len(self.sides))]
+        values = [numbers(k, row[part]) for k, part in enumerate(parts) if len(part)]
+        result = np.zeros(len(row), values[0].dtype if values else np.int64)
+        for part, found in zip((part for part in parts if len(part)), values, strict=True):
+            result[part] = found
+        return result
+
+    def texts(self, name: str) -> Numbers:
+        """Return what gives the numbers of a column of texts."""
+        return lambda side, rows: self.text_ids(side, name, rows)
+
+    def ranges(self, side: int, rows: Ints) -> NDArray[np.uint64]:
+        """Return a hash of the range of each row."""
+        known = self.sides[side]
+        result = np.zeros(len(rows), np.uint64)
+        narrow = rows < known.count4
+        for part in (np.flatnonzero(narrow), np.flatnonzero(~narrow)):
+            mixed = np.full(len(part), _SEED)
+            for bound in known.bounds(rows[part]):
+                mixed = (mixed ^ bound) * _PRIME
+                mixed ^= mixed >> _SHIFT
+            result[part] = mixed
+        return result
+
     def keys(self, side: int) -> NDArray[np.uint64]:
         """Return a hash of each row's slot."""
         known = self.sides[side]
-        result = np.zeros(known.count, np.uint64)
-        for rows in (np.arange(known.count4), np.arange(known.count4, known.count)):
-            mixed = (self.unit[side][rows].astype(np.uint64) + np.uint64(1)) * _SEED
-            for bound in known.bounds(rows):
-                mixed = (mixed ^ bound) * _PRIME
-                mixed ^= mixed >> _SHIFT
-            result[rows] = mixed
+        result = self.ranges(side, np.arange(known.count))
+        result ^= (self.unit[side].astype(np.uint64) + np.uint64(1)) * _SEED
         slots = known.slots()
         if slots:
             texts = [*slots.values()]

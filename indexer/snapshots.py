@@ -22,10 +22,12 @@ from rirdex.query.errors import Error
 from rirdex.query.store import PastTables, Store, Tables
 
 from .intern import narrowed
+from .leasing import VERDICTS
 from .past import Past, ordered
 from .scan import Ints
 from .sides import SOURCE, Common, Side, Unit, Unsealed
 from .timeline import Days, Line, Matcher, inserted, joined
+from .turnover import changed_hands, rejudged
 from .writer import IndexFile
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -91,7 +93,12 @@ def extend(
     for unit, known in days.items():
         last[unit] = known[-1]
     lasting = line.end == last[line.unit]
-    since = _since(common, line.picked(lasting), present)
+    shown = _shown(common, line, np.flatnonzero(lasting), present)
+    since = np.where(shown >= 0, line.begin[shown], np.int32(0))
+    hands = changed_hands(common, line, lasting)
+    nets = np.flatnonzero(np.isin(shown, hands))
+    for name, table in rejudged(common.sides[present], nets, meta["rules_off"]).items():
+        kept.hold(name, table)
     begun = np.unique(since)
     kept.put("net.since", narrowed(np.searchsorted(begun, since), max(len(begun), 1)))
     past = Past(common, *ordered(common, line.picked(~lasting)))
@@ -171,19 +178,16 @@ def _by_unit(days: Days, place: int) -> NDArray[np.int32]:
     return table
 
 
-def _since(common: Common, line: Line, present: int) -> NDArray[np.int32]:
-    """Return for each net of the present the day since when it is as it is."""
-    side = common.sides[present]
-    begin = np.zeros(side.count, np.int32)
+def _shown(common: Common, line: Line, lasting: Ints, present: int) -> Ints:
+    """Return for each net of the present its stretch among the lasting ones, -1 without one."""
+    count = common.sides[present].count
     if present < 2:
-        begin[line.row] = line.begin
-        return begin
-    nets = _line(common, present, begin, begin)
-    found = Matcher(nets, common.same, _every).matched(
-        line, np.arange(len(line.key)), np.arange(side.count)
-    )
-    begin[found >= 0] = line.begin[found[found >= 0]]
-    return begin
+        found = np.full(count, -1, np.int64)
+        found[line.row[lasting]] = lasting
+        return found
+    none = np.zeros(count, np.int32)
+    nets = _line(common, present, none, none)
+    return Matcher(nets, common.same, _every).matched(line, lasting, np.arange(count))
 
 
 def _every(_: int, at: Ints, __: int, ___: Ints) -> NDArray[np.bool_]:
@@ -213,8 +217,10 @@ def _copied(previous: Store, file: IndexFile) -> Json:
         if name in layout.SORTED:
             file.put_sorted(name, [*previous.rows(name)])
         elif name != "net.since" and not name.startswith("past."):
-            raw = previous.raw(name)
-            file.put(name, raw)
+            if name in VERDICTS:
+                file.hold(name, np.array(previous.table(name)))
+                continue
+            file.put(name, previous.raw(name))
             if name in types:
                 file.types[name] = types[name]
     return {key: value for key, value in previous.meta.items() if key not in ("tables", "types")}

@@ -126,6 +126,7 @@ class IndexFile:
             path, subdir=False, map_size=_MAP_SIZE, lock=False, sync=False, metasync=False,
             max_dbs=len(layout.SORTED), mode=0o644, **LMDB_ENGINE,
         )  # fmt: skip
+        self._held: dict[str, NDArray[Any]] = {}
         self.tables: dict[str, dict[str, Any]] = {}
         self.types: dict[str, str] = {}
 
@@ -150,8 +151,16 @@ class IndexFile:
         with self._environment.begin(write=True) as transaction:
             transaction.put(name.encode(), bytes(data) + bytes(padding) if padding > 0 else data)
 
+    def hold(self, name: str, value: NDArray[Any]) -> None:
+        """Take in a table that may be given again before `finish` writes it."""
+        self._held[name] = np.ascontiguousarray(value)
+        self.tables[name] = {"size": value.nbytes}
+        self.types[name] = type_code(value)
+
     def get(self, name: str) -> memoryview | None:
-        """Return a value that was written; it stays valid until the file is closed."""
+        """Return a table that was given; it stays valid until the file is closed."""
+        if name in self._held:
+            return self._held[name].data.cast("B")
         with self._environment.begin(buffers=True) as transaction:
             value: memoryview | None = transaction.get(name.encode())
         return value
@@ -169,6 +178,8 @@ class IndexFile:
 
     def finish(self, meta: dict[str, Any]) -> bytes:
         """Write the metadata and bring everything to disk; return the digest of the metadata."""
+        for name in sorted(self._held):
+            self.put(name, self._held[name])
         meta = {**meta, "tables": self.tables, "types": self.types}
         text = json.dumps(meta, sort_keys=True, ensure_ascii=False).encode()
         with self._environment.begin(write=True) as transaction:

@@ -377,6 +377,16 @@ def _of_user(case: Case) -> Seen:
     return "", {"origins": case.systems(origins)}, None
 
 
+def _turnover(case: Case) -> Seen:
+    """Name the parties that held just this range one after the other, and since when."""
+    span = Span(case.net.family, *case.net.bounds, "address")
+    ranges = case.answer.history(span).ranges
+    tenures = next(item.tenures for item in ranges if item.relation == "exact")
+    named = [item.name or item.handle or "?" for item in tenures]
+    users = Some(tuple(named[-_NAMED:]), max(len(named) - _NAMED, 0))
+    return "", {"users": users, "since": _day(tenures[0].first_seen)}, case.net.key
+
+
 _SEEN: Final[dict[str, Callable[[Case], Seen]]] = {
     **dict.fromkeys(("origin-unrelated", "origin-related", "block-announced"), _announced),
     "not-announced": _silent, "same-party": _same_party, "facilitator-maintainer": _maintainer,
@@ -385,5 +395,5 @@ _SEEN: Final[dict[str, Callable[[Case], Seen]]] = {
     "user-is-facilitator": _is_facilitator, "own-contact": _own_contact, "own-geofeed": _geofeed,
     "country-differs": _country, "created-later": _created, "siblings-differ": _block,
     "roa-foreign": _block, "sub-allocated-24": _status, "holder-without-as": _without_as,
-    "origin-service": _announced, "origin-of-user": _of_user,
+    "origin-service": _announced, "origin-of-user": _of_user, "turnover": _turnover,
 }  # fmt: skip

@@ -34,7 +34,7 @@ _CHANGED: Final = re.compile(r"(?:\A|\s)((?:19|20)\d{6})\s*\Z")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
-def history(index: Index, query: str | Network) -> History:
+def history(index: Index, query: str | Network | Span) -> History:
     """Return the tenures of every range that ever contained an address, prefix or range.
 
     Of prefixes and ranges also those of the ranges inside. Blocks of registries and placeholders

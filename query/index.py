@@ -237,7 +237,7 @@ class Index:
         Raises `AddressError`, `DateError`.
         """
         if at is not None:
-            return self._then(self.lookup(query), at)
+            return self.times.answer(self.lookup(query), at)
         tables = self._tables
         try:
             number: int = WORD(inet_pton(AF_INET, query))[0]  # type: ignore[arg-type]
@@ -257,13 +257,7 @@ class Index:
                 piece = self._piece4(number)
         return Answer(self, tables, query, number, piece)  # type: ignore[arg-type]
 
-    def _then(self, answer: Answer, at: Day) -> Answer:
-        """Return the answer for an earlier day in place of today's."""
-        from .past import PastAnswer
-
-        return PastAnswer(answer, self.times.moment(at)) if answer.span else answer
-
-    def history(self, query: str | Network) -> History:
+    def history(self, query: str | Network | Span) -> History:
         """Return who held an address, prefix or range when (`history`). Raises `AddressError`."""
         from .history import history
 
@@ -275,7 +269,7 @@ class Index:
         ``at`` is an earlier day, as in `lookup`. Raises `AddressError`, `DateError`.
         """
         if at is not None:
-            return [self._then(answer, at) for answer in self.answers(query)]
+            return [self.times.answer(answer, at) for answer in self.answers(query)]
         asked = span(query)
         if asked is None:
             return handle_answers(self, str(query))

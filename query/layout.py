@@ -249,14 +249,14 @@ LEASE_RULES: Final = (
     "facilitator-contact", "lease-remark", "facilitator-name", "facilitator-origin",
     "user-is-facilitator", "own-contact", "own-geofeed", "country-differs", "created-later",
     "siblings-differ", "roa-foreign", "sub-allocated-24", "holder-without-as", "origin-service",
-    "origin-of-user",
+    "origin-of-user", "turnover",
 )  # fmt: skip
 STRONG: Final = (
     "facilitator-maintainer", "facilitator-organisation", "facilitator-contact", "lease-remark",
 )  # fmt: skip
 SIGNS: Final = (
     "facilitator-name", "facilitator-origin", "own-contact", "own-geofeed", "country-differs",
-    "created-later", "siblings-differ", "roa-foreign", "sub-allocated-24",
+    "created-later", "siblings-differ", "roa-foreign", "sub-allocated-24", "turnover",
 )  # fmt: skip
 
 # Classes kept with their raw text. The order is that in which `Index.object` prefers them.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .past import Moment
     from .routing import Route
     from .store import Tables
+    from .tenures import History
 
 SCHEMA_VERSION = 1
 
@@ -300,6 +301,10 @@ class Answer:
         """Return the nets that contain the first address of a range, the last one first."""
         piece = self._index._piece(span.family, span.first)
         return chain_of(self._tables, piece)
+
+    def history(self, span: Span) -> History:
+        """Return who held a range when, for those who explain."""
+        return self._index.history(span)
 
     def objects(self, key: str, kind: str, registry: str | None = None) -> list[Object]:
         """Return objects of the index by key, for those who explain."""

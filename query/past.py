@@ -22,7 +22,7 @@ from .errors import DateError
 from .finding import inside_of
 from .layout import PLACEHOLDER, REGISTRY, ROLE_BITS
 from .model import Answer, Note, party_dict
-from .records import Net, Party
+from .records import Net, Party, chain_of
 from .routing import Route, route_of
 from .store import PastTables
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .store import Tables
 
 Day = date | datetime | str
+_RANGES: Final = ("address", "prefix", "range")
 _KEPT: Final = 4096  # moments of an index
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _PARTIES: Final = ("holder", "user", "lessor", "lessee")
@@ -50,42 +51,42 @@ class Moment:
         self.asked = asked
         self.past = past
         self._meta = tables.store.meta["past"]
-        self._since = [_number(day) for day in self._meta["days"]]
         self._places: dict[tuple[str, str, int], int] = {}
+        self._days: dict[tuple[str, str, int], int] = {}
         for unit in self._meta["units"]:
+            key = (unit["registry"], unit["source"], unit["family"])
             place = bisect_right(unit["days"], asked.isoformat()) - 1
-            self._places[unit["registry"], unit["source"], unit["family"]] = place
-        self._days = self._by_origin(tables)
-        self._past_days = self._by_origin(past) if past else ((), ())
+            self._places[key] = place
+            self._days[key] = _number(unit["days"][max(place, 0)]) if unit["days"] else 0
+        since = [_number(day) for day in self._meta["days"]]
+        # For both families and each code of net.origin: the first code of net.since that is later.
+        self._later = [
+            [bisect_right(since, day) for day in days] for days in self._by_origin(tables)
+        ]
+        self._always = not since
+        self._shown = self._by_origin(past) if past else [[], []]
 
-    def _by_origin(self, tables: Tables) -> tuple[list[int], list[int]]:
+    def _by_origin(self, tables: Tables) -> list[list[int]]:
         """Return for both families the day that counts for each code of net.origin."""
-        found = {
-            (unit["registry"], unit["source"], unit["family"]): unit["days"]
-            for unit in self._meta["units"]
-        }
-        result: tuple[list[int], list[int]] = ([], [])
-        for item in tables.meta["origins"]:
-            for family, days in zip((4, 6), result, strict=True):
-                key = (item["registry"], item["source"], family)
-                known = found.get(key, ())
-                days.append(_number(known[max(self._places[key], 0)]) if known else 0)
-        return result
+        return [
+            [
+                self._days.get((item["registry"], item["source"], family), 0)
+                for item in tables.meta["origins"]
+            ]
+            for family in (4, 6)
+        ]
 
     def held(self, tables: Tables, row: int) -> bool:
         """Say whether a net of the present was as it is on this day."""
-        since = tables.net_since
-        if not self._since:
-            return True
-        day = self._days[row >= tables.nets4][tables.net_origin[row]]
-        return bool(self._since[since[row]] <= day)
+        later = self._later[row >= tables.nets4]
+        return self._always or bool(tables.net_since[row] < later[tables.net_origin[row]])
 
     def showed(self, row: int) -> bool:
         """Say whether a row of the past was so on this day."""
         past = self.past
         if past is None:
             return False
-        day: int = self._past_days[row >= past.nets4][past.net_origin[row]]
+        day = self._shown[row >= past.nets4][past.net_origin[row]]
         return bool(past.net_from[row] <= day <= past.net_to[row])
 
     def snapshot(self, registry: str, source: str, family: int) -> Snapshot | None:
@@ -120,6 +121,10 @@ class Times:
                 self._moments.clear()
             found = self._moments[at] = Moment(self._tables, self.past, day_of(at))
         return found
+
+    def answer(self, today: Answer, at: Day) -> Answer:
+        """Return the answer for an earlier day in place of today's; handles have one only."""
+        return PastAnswer(today, self.moment(at)) if today.kind in _RANGES else today
 
     def release(self) -> None:
         """Make the tables of the past unreadable once the index is closed."""
@@ -180,22 +185,24 @@ def nets_around(index: Index, moment: Moment, span: Span) -> list[Net]:
 
 
 def _older(moment: Moment, span: Span) -> list[Net]:
-    """Return the nets of the past that contained a range on a day."""
+    """Return the nets of the past that contained a range on a day, the smallest first."""
     past = moment.past
     if past is None:
         return []
-    rows = (row for row in rows_around(past, span.family, span.first) if moment.showed(row))
-    nets = [Net(past, row, row) for row in rows]
+    rows = rows_around(past, span.family, span.first)
+    nets = [Net(past, row, row) for row in rows if moment.showed(row)]
+    if span.first == span.last:
+        return nets
     return [net for net in nets if net.bounds[1] >= span.last]
 
 
 def _in_order(nets: list[Net]) -> list[Net]:
-    """Put nets into the order of a chain: larger first, then by role, then the present's."""
-    keys = {}
+    """Put nets into the order of a chain: larger first, then by role, then as they came."""
+    keyed = []
     for place, net in enumerate(nets):
         first, last = net.bounds
-        keys[net] = (first - last, _role(net), place)
-    return sorted(nets, key=keys.__getitem__)
+        keyed.append((first - last, _role(net), place, net))
+    return [net for *_, net in sorted(keyed)]
 
 
 def _role(net: Net) -> int:
@@ -203,19 +210,17 @@ def _role(net: Net) -> int:
 
 
 def chain_at(index: Index, moment: Moment, span: Span, present: list[Net]) -> list[Net]:
-    """Return the chain of a range on a day, the last net first; ``present`` is today's."""
-    nets = [
-        net for net in present if moment.held(net.tables, net.id) and net.bounds[1] >= span.last
-    ]
+    """Return the chain of a range on a day, the last net first.
+
+    ``present`` are the nets of today's chain, the last one first.
+    """
+    tables, last = index._tables, span.last
+    nets = [net for net in present if moment.held(tables, net.id)]
+    if span.first != last:
+        nets = [net for net in nets if net.bounds[1] >= last]
     older = _older(moment, span)
-    if len(older) or not any(_role(net) != REGISTRY for net in nets):
-        everything = _in_order([*reversed(nets), *older])
-        if not _one_registry(everything):
-            everything = nets_around(index, moment, span)
-        everything = [net for net in everything if _role(net) != PLACEHOLDER]
-        chosen = by_records(index._tables, span, everything).registry
-        nets = [net for net in everything if net.registry == chosen]
-        nets = (nets or everything)[::-1]
+    if older or not nets or _role(nets[0]) == REGISTRY:
+        nets = _merged(index, moment, span, nets, older)
     while nets and _role(nets[0]) == REGISTRY:
         nets.pop(0)
     for net in nets:
@@ -223,10 +228,25 @@ def chain_at(index: Index, moment: Moment, span: Span, present: list[Net]) -> li
     return nets
 
 
-def _one_registry(nets: list[Net]) -> bool:
-    """Say whether the nets of parties are all of one registry, and there are some."""
-    registries = {net.registry for net in nets if _role(net) not in (REGISTRY, PLACEHOLDER)}
-    return len(registries) == 1
+def _merged(
+    index: Index, moment: Moment, span: Span, nets: list[Net], older: list[Net]
+) -> list[Net]:
+    """Return the nets of the responsible registry on a day, the last one first."""
+    found = _in_order([*reversed(nets), *reversed(older)])
+    registries = _registries(found)
+    if len(registries) != 1:
+        found = nets_around(index, moment, span)
+        registries = _registries(found)
+    found = [net for net in found if _role(net) != PLACEHOLDER]
+    if len(registries) > 1:
+        chosen = by_records(index._tables, span, found).registry
+        registries = {chosen} if chosen in registries else {found[-1].registry}
+    return [net for net in reversed(found) if not registries or net.registry in registries]
+
+
+def _registries(nets: list[Net]) -> set[str]:
+    """Return the registries of the nets that are somebody's."""
+    return {net.registry for net in nets if _role(net) not in (REGISTRY, PLACEHOLDER)}
 
 
 class PastAnswer(Answer):
@@ -249,15 +269,10 @@ class PastAnswer(Answer):
         chain = self._chain
         if chain is None:
             span = self.span
-            nets = self._around_now()
-            found = chain_at(self._index, self.moment, span, nets) if span else []
+            nets = chain_of(self._tables, self._piece)
+            found = chain_at(self._index, self._moment, span, nets) if span else []
             chain = self._chain = tuple(reversed(found))
         return chain
-
-    def _around_now(self) -> list[Net]:
-        from .records import chain_of
-
-        return chain_of(self._tables, self._piece)
 
     @property
     def now(self) -> Answer:

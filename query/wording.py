@@ -74,6 +74,7 @@ _CLAUSES: Final = {
         "origin-service": "it is announced by {origins}, which {announces} addresses for others "
         "(DDoS protection, CDN, cloud)",
         "origin-of-user": "the user has an AS of its own that announces it: {origins}",
+        "turnover": "it went from one user to another: {users} since {since}",
     },
     "ja": {
         "origin-unrelated": "{announced} {origins} から経路広告されていますが、この広告元と"
@@ -121,6 +122,7 @@ _CLAUSES: Final = {
         "origin-service": "広告元の {origins} は、他者のアドレスの経路広告を代行するサービス "
         "(DDoS対策、CDN、クラウドなど) のASです",
         "origin-of-user": "利用者自身のAS {origins} から経路広告されています",
+        "turnover": "{since} 以降、利用者が次々と変わっています ({users})",
     },
 }  # fmt: skip
 _ANNOUNCED: Final = {
@@ -169,6 +171,8 @@ _LACKS: Final = {
         "origin-service": "needs origins that all announce addresses for others (DDoS protection, "
         "CDN, cloud)",
         "origin-of-user": "needs an origin that is registered for the user",
+        "turnover": "needs snapshots in which it went from one user to another twice in three "
+        "years, or once in two to one of another country",
         "": "needs routes (--routes)", "off": "switched off",
     },
     "ja": {
@@ -202,6 +206,8 @@ _LACKS: Final = {
         "origin-service": "広告元のすべてが、他者のアドレスの経路広告を代行するサービス (DDoS対策、"
         "CDN、クラウドなど) のASであること",
         "origin-of-user": "広告元に、利用者自身のASがあること",
+        "turnover": "スナップショットの間に、3年以内に2回以上、または2年以内に他国の利用者へ、"
+        "利用者が変わっていること",
         "": "経路情報 (--routes) が必要です", "off": "無効にされています",
     },
 }  # fmt: skip
