@@ -23,7 +23,7 @@ from .names import normal
 from .past import rows_around
 from .records import Net
 from .rpsl import attributes
-from .tenures import Gap, History, Ranged, State, Tenure, Told
+from .tenures import YEAR, Gap, History, Ranged, State, Tenure, Told
 
 if TYPE_CHECKING:
     from .addresses import Network
@@ -41,10 +41,10 @@ def history(index: Index, query: str | Network | Span) -> History:
     are nobody's and have none. Raises `AddressError`.
     """
     span = query if isinstance(query, Span) else ranged(query)
-    days = _Days(index)
+    days = Days(index)
     by_range: dict[tuple[int, int], list[State]] = {}
     for net in _nets(index, index.times.past, span):
-        if net.tables.piece_role[net.id] & ROLE_BITS not in (PLACEHOLDER, REGISTRY):
+        if _counts(net):
             by_range.setdefault(net.bounds, []).append(days.state(net))
     ranges = []
     for bounds in sorted(by_range, key=lambda ends: (ends[0] - ends[1], ends[0])):
@@ -74,7 +74,7 @@ def _nets(index: Index, past: PastTables | None, span: Span) -> Iterator[Net]:
             yield net
 
 
-class _Days:
+class Days:
     """Say when nets were seen, and on which days their sources were looked at."""
 
     def __init__(self, index: Index) -> None:
@@ -91,6 +91,11 @@ class _Days:
     def of(self, net: Net) -> list[date]:
         """Return the days on which a net's source was looked at."""
         return self._days.get((net.registry, net.source, net.family)) or [date.min]
+
+    def years(self, net: Net) -> float:
+        """Return for how many years a net's source has been looked at."""
+        known = self.of(net)
+        return (known[-1] - known[0]).days / YEAR
 
     def state(self, net: Net) -> State:
         """Return a net as a state."""
@@ -118,7 +123,28 @@ class _Days:
         return known[place] if place < len(known) else None
 
 
-def _ranged(index: Index, days: _Days, asked: Span, span: Span, states: list[State]) -> Ranged:
+def tenures_of(index: Index, days: Days, net: Net) -> Ranged:
+    """Return the tenures of a net's range, as `history` has them for the range that is exact."""
+    bounds, past = net.bounds, index.times.past
+    nets = [net]
+    for step in (-1, 1):
+        row = net.id + step
+        while 0 <= row < len(index) and index.net(row).bounds == bounds:
+            nets.append(index.net(row))
+            row += step
+    if past is not None:
+        rows = rows_around(past, net.family, bounds[0])
+        nets += [each for row in rows if (each := Net(past, row, row)).bounds == bounds]
+    span = Span(net.family, *bounds, "range")
+    return _ranged(index, days, span, span, [days.state(each) for each in nets if _counts(each)])
+
+
+def _counts(net: Net) -> bool:
+    """Say whether a net is somebody's."""
+    return net.tables.piece_role[net.id] & ROLE_BITS not in (PLACEHOLDER, REGISTRY)
+
+
+def _ranged(index: Index, days: Days, asked: Span, span: Span, states: list[State]) -> Ranged:
     states.sort(key=lambda state: (state.first_seen, state.last_seen, state.registry))
     runs: list[list[State]] = []
     for state in states:
@@ -138,7 +164,7 @@ def _ranged(index: Index, days: _Days, asked: Span, span: Span, states: list[Sta
                   (min(known), max(known)))  # fmt: skip
 
 
-def _goes_on(days: _Days, state: State, following: State) -> bool:
+def _goes_on(days: Days, state: State, following: State) -> bool:
     """Say whether a state is the same party's as one before, and nothing was seen between them."""
     ended, began = days.after(state), days.before(following)
     if state.net.registry == following.net.registry and state.net.source == following.net.source:
@@ -158,7 +184,7 @@ def _one_party(one: Net, other: Net) -> bool:
     )  # fmt: skip
 
 
-def _gaps(days: _Days, tenures: Iterable[Tenure]) -> Iterator[Gap]:
+def _gaps(days: Days, tenures: Iterable[Tenure]) -> Iterator[Gap]:
     """Yield the times in which a range was seen not to be there, between its tenures."""
     reached: date | None = None
     for item in tenures:

@@ -7,7 +7,7 @@ wait for the last. NumPy is loaded when the command runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,6 +21,7 @@ from .options import index_option, with_options
 
 if TYPE_CHECKING:
     from .audit import Count
+    from .audited import Ints
     from .index import Index
     from .lease_counts import Summary
     from .leases import Row
@@ -57,6 +58,8 @@ def _options(command: Command) -> Command:
                      help="Only nets inside an address, prefix or range."),
         click.option("--summary", "counted", is_flag=True,
                      help="Count instead, by lessor, facilitator, registry, countries, verdict."),
+        click.option("--turnover", is_flag=True,
+                     help="Rank by how often the nets changed hands; with --summary the lessors."),
         click.option("--top", type=click.IntRange(0), default=20, show_default=True, metavar="N",
                      help="How many groups of --summary, those with most nets; 0 is all."),
         click.option("-f", "--format", "form", type=click.Choice(FORMATS), default="table",
@@ -73,7 +76,7 @@ def _options(command: Command) -> Command:
 def leases(
     lessor: str | None, lessee: str | None, facilitator: str | None, country: str | None,
     registry: str | None, verdicts: tuple[str, ...], confidence: str, inside: str | None,
-    counted: bool, top: int, form: str, csv_safe: bool, path: str | None,
+    counted: bool, turnover: bool, top: int, form: str, csv_safe: bool, path: str | None,
 ) -> int:  # fmt: skip
     """List the nets that appear to be leased, by address. Exit code 1 when there are none.
 
@@ -84,6 +87,8 @@ def leases(
 
     --summary counts every net, but an address once: for the widest of the nets that contain it.
     So a group of small nets inside leased larger ones may have 0 addresses. IPv6 is counted in /48.
+
+    --turnover needs the snapshots that build --previous has kept.
     """
     from .leases import LeasesError, rows, select
     from .verdicts import LEASED
@@ -99,7 +104,9 @@ def leases(
             raise click.UsageError(f"--registry: {error}") from None
         if not len(ids):
             complain("no net matches" + _why(index, bool(lessor or lessee or facilitator)))
-        if counted:
+        if turnover:
+            write(_turnovers(index, ids, counted, form, csv_safe))
+        elif counted:
             from .lease_counts import summary
 
             write(_counts(summary(index, ids, top=top), form, csv_safe))
@@ -146,24 +153,80 @@ def _cut(text: str, width: int) -> str:
 def _csv(found: Iterator[Row], safe: bool) -> Iterator[str]:
     from .leases import Row
 
-    yield ",".join(Row._fields)
-    for row in found:
-        yield csv_line(
-            (" ".join(map(str, cell)) if isinstance(cell, tuple) else cell for cell in row), safe
-        )
+    yield from _fields(Row._fields, found, "csv", safe)
 
 
-def _jsonl(found: Iterator[Row], _: bool) -> Iterator[str]:
+def _jsonl(found: Iterator[Row], safe: bool) -> Iterator[str]:
+    from .leases import Row
+
+    yield from _fields(Row._fields, found, "jsonl", safe)
+
+
+def _fields(names: Sequence[str], found: Iterable[Any], form: str, safe: bool) -> Iterator[str]:
+    """Yield named tuples as lines of CSV, with a head, or as JSON."""
+    if form == "csv":
+        yield ",".join(names)
     for row in found:
-        yield render.json_line({
-            name: list(cell) if isinstance(cell, tuple) else cell
-            for name, cell in row._asdict().items()
-        })  # fmt: skip
+        if form == "csv":
+            cells = zip(names, row, strict=True)
+            yield csv_line((_joined(*pair) for pair in cells), safe)
+        else:
+            pairs = row._asdict().items()
+            yield render.json_line(
+                {name: [*cell] if isinstance(cell, tuple) else cell for name, cell in pairs}
+            )
+
+
+def _joined(name: str, cell: Any) -> Any:
+    """Return a list as one cell: with blanks between, the names of tenants with arrows."""
+    if not isinstance(cell, tuple):
+        return cell
+    return (" > " if name == "tenants" else " ").join(map(str, cell))
 
 
 _LINES: dict[str, Callable[[Iterator[Row], bool], Iterator[str]]] = {
     "table": _table, "csv": _csv, "jsonl": _jsonl,
 }  # fmt: skip
+
+
+# -- turnover ---------------------------------------------------------------------------------
+
+_RANKED = ("net", "lessor", "lessee", "changes", "a year", "tenants")
+_LESSORS = ("lessor", "nets", "changed", "changes", "a year", "median days")
+
+
+def _turnovers(index: Index, ids: Ints, by_lessor: bool, form: str, safe: bool) -> Iterator[str]:
+    """Yield the lines of a ranking, of nets or of lessors, in whatever format."""
+    from . import turnovers
+
+    kind = turnovers.LessorTurnover if by_lessor else turnovers.RangeTurnover
+    found: list[Any] = [*(turnovers.lessors if by_lessor else turnovers.ranges)(index, ids)]
+    if form != "table":
+        yield from _fields(kind._fields, found, form, safe)
+    elif by_lessor:
+        yield from render.table(
+            (
+                (_cut(item.lessor or item.lessor_handle or "-", 40), item.nets, item.changed,
+                 item.changes, _rate(item.turnover), _rate(item.median_days))
+                for item in found
+            ),
+            _LESSORS,
+        )  # fmt: skip
+    else:
+        yield from render.table(
+            (
+                (item.cidrs[0] if len(item.cidrs) == 1 else f"{item.first} - {item.last}",
+                 _cut(item.lessor or item.lessor_handle or "-", 26),
+                 _cut(item.lessee or item.lessee_handle or "-", 26), item.changes,
+                 _rate(item.turnover), " > ".join(item.tenants))
+                for item in found
+            ),
+            _RANKED,
+        )  # fmt: skip
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
 
 
 # -- counts -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .index import Index
 
 SCHEMA_VERSION: Final = 1
-_YEAR: Final = 365.25
+YEAR: Final = 365.25
 
 
 class State:
@@ -267,7 +267,7 @@ class Ranged(NamedTuple):
     @property
     def years(self) -> float:
         """Return for how many years the range has been watched."""
-        return (self.watched[1] - self.watched[0]).days / _YEAR
+        return (self.watched[1] - self.watched[0]).days / YEAR
 
     @property
     def turnover(self) -> float | None:
