@@ -64,7 +64,7 @@ class Past:
 
     def _by_side(self) -> Iterator[tuple[int, Ints, Ints]]:
         """Yield each side with the places of its stretches and their rows."""
-        for side in range(len(self._common.sides)):
+        for side in np.unique(self._line.side).tolist():
             places = np.flatnonzero(self._line.side == side)
             yield side, places, self._line.row[places]
 

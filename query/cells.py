@@ -45,9 +45,12 @@ def origin_of(tables: Tables, code: int) -> Json:
 
 
 def dump_of(tables: Tables, origin: Json, number: int) -> Json:
-    """Return where an object stands: file, date and sha256 of its dump, offset in its text."""
+    """Return where an object stands: file, date and sha256 of its dump, offset in its text.
+
+    Of an object of the past the offset is not kept: None.
+    """
     source = tables.meta["sources"][origin["file"]]
     return {
         "file": source["name"], "date": source["date"], "sha256": source["sha256"],
-        "offset": raw_offset(tables, number),
+        "offset": None if tables.prefix else raw_offset(tables, number),
     }  # fmt: skip

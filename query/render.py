@@ -239,7 +239,8 @@ def _net_text(net: Net) -> Iterator[str]:
 
 def _dump_text(item: Net | Object) -> str:
     dump = item.dump
-    return clean(f"{dump['file']} of {dump['date']}, byte {dump['offset']} of its text")
+    place = "" if dump["offset"] is None else f", byte {dump['offset']} of its text"
+    return clean(f"{dump['file']} of {dump['date']}{place}")
 
 
 def _party_text(party: Party) -> str:
