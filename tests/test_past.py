@@ -18,6 +18,7 @@ from rirdex.indexer.build import build
 from rirdex.query import Index, open_index
 from rirdex.query.cli import run
 from rirdex.query.errors import DateError, Error, StoreError
+from rirdex.query.past import PastAnswer
 from rirdex.query.verify import verify
 
 ROOT: Final = Path(__file__).parent.parent
@@ -92,6 +93,13 @@ def tenures(index: Index, query: str) -> list[list[tuple[str | None, str, str, s
     ]  # fmt: skip
 
 
+def then(index: Index, query: str, day: str) -> PastAnswer:
+    """Return the answer for an earlier day."""
+    answer = index.lookup(query, at=day)
+    assert isinstance(answer, PastAnswer)
+    return answer
+
+
 def users(index: Index, query: str, days: Sequence[str]) -> list[str | None]:
     """Return the name of the last net of each day's chain."""
     found = [index.lookup(query, at=day) for day in days]
@@ -115,7 +123,10 @@ STORY: Final = [
 
 @pytest.mark.parametrize(
     "order",
-    [(0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0), (0, 2, 1), (2, 0, 1), (0, 1, 0, 2, 1), (2, 2, 1, 0, 0)],
+    [
+        (0, 1, 2), (2, 1, 0), (1, 0, 2), (1, 2, 0), (0, 2, 1), (2, 0, 1), (0, 1, 0, 2, 1),
+        (2, 2, 1, 0, 0),
+    ],
 )  # fmt: skip
 def test_snapshots_may_come_in_any_order_and_again(make: Make, order: Sequence[int]) -> None:
     index = make(*(THREE[k] for k in order))
@@ -186,7 +197,10 @@ def test_a_source_is_late_beside_one_that_is_early(make: Make) -> None:
 
 
 def test_a_family_that_is_missing_stays(make: Make) -> None:
-    wide = "\ninet6num: 3fff::/32\nnetname: FIR\ndescr: Fir Media\nstatus: ALLOCATED-BY-RIR\nsource: RIPE\n"
+    wide = (
+        "\ninet6num: 3fff::/32\nnetname: FIR\ndescr: Fir Media\nstatus: ALLOCATED-BY-RIR\n"
+        "source: RIPE\n"
+    )
     index = make(("2025-01-01", JANUARY + wide), ("2025-02-01", FEBRUARY))
     assert index.lookup("3fff::1").chain[-1].party.name == "Fir Media"
     assert index.lookup("10.0.1.7").chain[-1].party.name == "Cedar Media"
@@ -276,7 +290,7 @@ def test_contacts_are_those_of_the_day(make: Make) -> None:
         ["abuse@birch.example", "abuse@alder.example"],
         ["abuse@birch.test.example", "noc@alder.example"],
     ]
-    first = index.lookup("10.0.1.7", at=DAYS[0])
+    first = then(index, "10.0.1.7", DAYS[0])
     assert first.abuse[0].rule == "ripe.parent"
     assert first.abuse[0].inherited
     assert first.abuse[0].handle == "AL-RIPE"
@@ -302,7 +316,7 @@ def test_origins_and_verdict_are_those_of_the_day(tmp_path: Path) -> None:
               routes=[str(routes)], processes=0)  # fmt: skip
         previous = target
     with open_index(target) as index:
-        answers = [index.lookup("10.0.1.7", at=day) for day in DAYS]
+        answers = [then(index, "10.0.1.7", day) for day in DAYS]
         assert [answer.origins for answer in answers] == [(64500,), (64510,), (64511,)]
         assert [answer.route for answer in answers] == ["10.0.1.0/24"] * 3
         assert [answer.lease.verdict for answer in answers] == ["customer", "leased", "leased"]
@@ -348,9 +362,9 @@ Source: ARIN
 def test_nets_of_one_range_are_told_apart_by_their_handles(make: Make) -> None:
     first, second = ARIN.format("PINE", "PINE-1"), ARIN.format("ROWAN", "ROWAN-1")
     index = make(("2025-01-01", {"arin_db.txt": first}), ("2025-02-01", {"arin_db.txt": second}))
-    then = index.lookup("10.64.1.1", at="2025-01-05")
-    assert [net.key for net in then.chain] == ["NET-10-64-0-0-1", "NET-10-64-0-0-2"]
-    assert (then.holder.name, then.user.name) == ("Oak Networks", "Pine Games")  # type: ignore[union-attr]
+    old = then(index, "10.64.1.1", "2025-01-05")
+    assert [net.key for net in old.chain] == ["NET-10-64-0-0-1", "NET-10-64-0-0-2"]
+    assert (old.holder.name, old.user.name) == ("Oak Networks", "Pine Games")  # type: ignore[union-attr]
     (ranged,) = index.history("10.64.1.1").ranges
     assert {item.name for item in ranged.tenures} == {"Oak Networks", "Pine Games", "Rowan Radio"}
     assert index.meta["past"]["nets"] == 1
@@ -449,8 +463,8 @@ def test_a_user_of_another_country_after_another_is_a_sign(make: Make) -> None:
     rules = {item["rule"]: item["detail"] for item in index.lookup("10.0.1.7").lease.evidence}
     assert "Birch Hosting and Cedar Media" in rules["turnover"]
     assert index.lookup("10.0.1.7").lease.verdict == "likely-leased"
-    then = index.lookup("10.0.1.7", at="2025-01-01").lease
-    assert "turnover" not in {item["rule"] for item in then.evidence}
+    old = index.lookup("10.0.1.7", at="2025-01-01").lease
+    assert "turnover" not in {item["rule"] for item in old.evidence}
     off = make(("2025-01-01", abroad), ("2025-02-01", FEBRUARY), without=["turnover"])
     assert off.lookup("10.0.1.7").lease.verdict == "unknown"
     # The rule goes when the past does, and does not make the net look changed.
