@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo.rirdex
+BEFORE := build/before.rirdex
 LEASES := build/leases.rirdex
 
 .PHONY: demo test check lint types bench generate clean
@@ -20,6 +21,16 @@ demo: .venv/installed
 	$(BIN)/rirdex lookup --index $(LEASES) 252.16.1.9
 	$(BIN)/rirdex lookup --index $(LEASES) --lang ja 252.16.1.9
 	$(BIN)/rirdex leases --index $(LEASES) --lessor ORG-SSN1-TEST --confidence high
+	$(BIN)/rirdex build fixtures/before -o $(BEFORE) --quiet
+	$(BIN)/rirdex build fixtures/now -o $(DEMO) --previous $(BEFORE) --quiet
+	@echo
+	@echo "A year later another company in another country: who held it when"
+	$(BIN)/rirdex history --index $(DEMO) 10.33.77.5
+	@echo
+	@echo "Whom to tell of what happened in the first year, and whom of what happens now"
+	$(BIN)/rirdex lookup --index $(DEMO) --at 2025-03-01 10.33.77.5
+	$(BIN)/rirdex contacts --index $(DEMO) --at 2025-03-01 10.33.77.5
+	$(BIN)/rirdex contacts --index $(DEMO) 10.33.77.5
 
 test: .venv/installed
 	$(BIN)/pytest -q

@@ -93,7 +93,7 @@ def build(
     own = frozenset(os.path.realpath(target + end) for end in ("", ".lock", ".building"))
     with ExitStack() as stack:
         path = stack.enter_context(writer.building(target))
-        old = stack.enter_context(closing(Store(previous))) if previous else None
+        old = stack.enter_context(closing(snapshots.opened(previous))) if previous else None
         found, skipped, serials = recognise(paths, path, own)
         total(sum(source.size for source in found))
         writer.check_space(path, target, _least_size(found))

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rirdex.query import layout
-from rirdex.query.errors import Error
-from rirdex.query.store import PastTables, Store, Tables
+from rirdex.query.errors import Damaged, Error
+from rirdex.query.store import PastTables, Store, Tables, whole_digest
 
 from .intern import narrowed
 from .leasing import VERDICTS
@@ -44,6 +44,18 @@ class Shown(NamedTuple):
 Seen = dict[Unit, Shown]
 # Build another index beside, of the raw texts of some units of two indexes; return its metadata.
 Rebuild = Callable[[IndexFile, Store, Collection[Unit], Store, Collection[Unit]], Json]
+
+
+def opened(path: str) -> Store:
+    """Open a previous index, when every byte of it is as it was written. Raises `StoreError`.
+
+    What is damaged would be handed down from build to build.
+    """
+    store = Store(path)
+    with open(path, "rb") as file:
+        if whole_digest(file) != store.seal.whole:
+            raise Damaged(path, "is damaged, and would be the past of another: see `rirdex verify`")
+    return store
 
 
 def first(file: IndexFile, meta: Json) -> None:
@@ -89,7 +101,7 @@ def extend(
         kept = beside()
         meta = rebuild(kept, made, newest, previous, before.keys() - newest)
         present = common.add(Side(Tables(Unsealed(kept, meta))))
-    last = np.zeros(max(days) + 1, np.int64)
+    last = np.zeros(max(days, default=-1) + 1, np.int64)
     for unit, known in days.items():
         last[unit] = known[-1]
     lasting = line.end == last[line.unit]
@@ -114,7 +126,8 @@ def extend(
 def _seen(side: Side) -> Seen:
     """Return the sources that an index holds, their day, and the files they are in.
 
-    A source of which nothing says the day was seen with the latest of the others.
+    The day is that of the latest of a source's files; a source of which nothing says the day was
+    seen with the latest of the others.
     """
     origin, entries = side.column("net.origin"), side.tables.meta["origins"]
     files: dict[Unit, set[int]] = {}
@@ -124,10 +137,14 @@ def _seen(side: Side) -> Seen:
             unit = (str(item["registry"]), str(item["source"]), family)
             files.setdefault(unit, set()).add(int(item["file"]))
     sources = side.tables.meta["sources"]
-    found = {}
+    dated: dict[str, list[str]] = {}
+    for item in entries:
+        if day := sources[item["file"]]["date"]:
+            dated.setdefault(str(item["source"]), []).append(day)
     latest = [source["date"] for source in sources if source["date"]]
+    found = {}
     for unit, places in sorted(files.items()):
-        dates = [sources[place]["date"] for place in places if sources[place]["date"]] or latest
+        dates = dated.get(unit[1], latest)
         found[unit] = Shown([max(dates)] if dates else [], [sorted(places)] if dates else [])
     return found
 

@@ -20,6 +20,7 @@ import click
 from . import layout, render
 from .auditing import audit
 from .batching import batch
+from .comparing import diff, watch
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, DateError, Error, StoreError
 from .exporting import export
@@ -27,7 +28,7 @@ from .fetching import fetch, update
 from .index import open_index
 from .leasing import leases
 from .narrating import history
-from .options import index_option
+from .options import at_option, index_option
 from .place import default_path
 from .telling import contacts, csirt
 from .wording import LANGUAGES
@@ -197,12 +198,7 @@ def build(
     is_flag=True,
     help="Say which byte of which dump each net is, and what each rule of the verdict saw.",
 )
-@click.option(
-    "--at",
-    metavar="DATE",
-    default=None,
-    help="Answer for an earlier day, from the snapshots that build --previous has kept.",
-)
+@at_option
 @click.option(
     "--lang",
     type=click.Choice(LANGUAGES),
@@ -233,6 +229,8 @@ def lookup(
             for answer in answers:
                 if not answer:
                     code = max(code, NO_MATCH)
+                if at is not None and answer.moment is None:
+                    complain(f"{query}: the past holds nets only, this is of today")
                 if as_json:
                     found = answer.to_dict(more=more, everything=everything, explain=explain)
                     write([render.json_line(found)])
@@ -290,7 +288,7 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (batch, fetch, update, contacts, csirt, audit, leases, history, export):
+for command in (batch, fetch, update, contacts, csirt, audit, leases, history, export, diff, watch):
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.
 audit.short_help = "Measure how accurate and reachable registrations are."

@@ -110,13 +110,16 @@ def fetch(
     default=None,
     help="The index to replace; default $RIRDEX_INDEX, else the user data folder.",
 )
+@click.option("--past", is_flag=True, help="Keep what the index that is replaced showed.")
 @_fetch_options
 def update(
-    names: tuple[str, ...], folder: str | None, table: str | None, quiet: bool, output: str | None
-) -> int:
+    names: tuple[str, ...], folder: str | None, table: str | None, quiet: bool,
+    output: str | None, past: bool,
+) -> int:  # fmt: skip
     """Fetch what has changed, build an index of the folder, and swap it in.
 
-    Where a file cannot be fetched, or nothing has changed, the index stays as it is.
+    Where a file cannot be fetched, or nothing has changed, the index stays as it is. With --past
+    every run adds a snapshot: what changed since the last one, as build --previous does.
     """
     from rirdex.indexer.build import build as build_index
     from rirdex.indexer.fetch import is_stale
@@ -130,7 +133,8 @@ def update(
         if not quiet:
             write([f"{render.clean(target)}: nothing has changed"])
         return 0
-    summary = build_index([place], target)
+    previous = target if past and os.path.exists(target) else None
+    summary = build_index([place], target, previous=previous)
     if not quiet:
         write(render.build_text(summary))
     return 0

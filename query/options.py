@@ -18,6 +18,14 @@ def index_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+def at_option(command: Command) -> Command:
+    """Give a command the option that names an earlier day."""
+    return click.option(
+        "--at", metavar="DATE", default=None,
+        help="Answer for an earlier day, from the snapshots that build --previous has kept.",
+    )(command)  # fmt: skip
+
+
 def with_options(command: Command, options: Iterable[Callable[[Any], Any]]) -> Command:
     """Give a command options, shown in this order."""
     for option in reversed([*options]):

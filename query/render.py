@@ -314,6 +314,18 @@ def info_text(meta: Json, path: str, size: int, build_id: str) -> Iterator[str]:
     for item in meta["sources"]:
         yield from _reject_lines(item["name"], item["rejects"], item["samples"])
     yield ""
+    yield from table(
+        (
+            (
+                unit["registry"], unit["source"], f"IPv{unit['family']}", len(unit["days"]),
+                *(unit["days"][k] if unit["days"] else "-" for k in (0, -1)),
+            )
+            for unit in meta["past"]["units"]
+        ),
+        ("registry", "source", "family", "snapshots", "first", "last"),
+    )  # fmt: skip
+    yield f"{meta['past']['nets']:,} nets as they were earlier"
+    yield ""
     sizes = sorted(meta["tables"].items(), key=lambda row: -int(row[1]["size"]))
     yield from table(((name, f"{row['size']:,}") for name, row in sizes), ("table", "bytes"))
 

@@ -11,10 +11,11 @@ import click
 
 from . import render
 from .cells import Json
+from .compared import of_day
 from .console import NO_MATCH, USAGE, complain, write
 from .errors import AddressError
 from .index import open_index
-from .options import index_option
+from .options import at_option, index_option
 
 if TYPE_CHECKING:
     from .contacts import Contact
@@ -40,9 +41,11 @@ def desk_option(command: Command) -> Command:
 @desk_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
 @click.option("--guess", is_flag=True, help="Also abuse@ the domains of organisations' mail.")
+@at_option
 def contacts(
-    queries: tuple[str, ...], path: str | None, desk: str | None, as_json: bool, guess: bool
-) -> int:
+    queries: tuple[str, ...], path: str | None, desk: str | None, as_json: bool, guess: bool,
+    at: str | None,
+) -> int:  # fmt: skip
     """Say whom to tell about an address, in order, and why.
 
     A query may be an AS number or an organisation too. First come your own overrides, then what
@@ -54,7 +57,7 @@ def contacts(
     with open_index(path, desk=desk) as index:
         for query in queries:
             try:
-                answers = index.answers(query)
+                answers = index.answers(query, at=at)
             except AddressError as error:
                 complain(error)
                 code = max(code, USAGE)
@@ -75,7 +78,7 @@ def _lines(answer: Answer, as_json: bool, guess: bool) -> Iterator[str]:
         yield render.json_line(contacts_dict(answer, found, teams))
         return
     registry = f"  {answer.registry}" if answer.registry else ""
-    yield render.clean(answer.query) + registry
+    yield render.clean(f"{answer.query}{registry}{of_day(answer, 'en')}")
     for number, contact in enumerate(found, 1):
         yield from _contact_text(number, contact)
     if not found:

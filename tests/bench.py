@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from bench_batch import batch_rows
+from bench_time import time_rows
 from measures import Peak, Row
 
 from rirdex.query import Index, leases, open_index
@@ -49,6 +50,7 @@ def main() -> None:
         dumps = generated(folder / f"dumps-{options.size}", SIZES[options.size])
         show(measured(dumps, folder / f"{options.size}.rirdex"))
         show(batch_rows(folder / f"{options.size}.rirdex", folder, options.size))
+        show(time_rows(dumps, folder, options.size))
         show(lease_rows(dumps, folder / "leases.rirdex"))
         show(world_rows(dumps, folder, options.size))
 

@@ -562,6 +562,29 @@ def test_a_previous_index_that_is_none_stops_the_build(
     assert sorted(os.listdir(tmp_path)) == []
 
 
+def test_a_damaged_previous_index_is_not_handed_down(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = tmp_path / "old.rirdex"
+    assert run(["build", str(FIXTURES / "before"), "-o", str(old), "-q"]) == 0
+    data = bytearray(old.read_bytes())
+    data[len(data) // 2] ^= 1
+    old.write_bytes(data)
+    new = ["build", str(FIXTURES / "now"), "-o", str(tmp_path / "new.rirdex"), "-q"]
+    assert run([*new, "--previous", str(old)]) == 5
+    assert "is damaged" in capsys.readouterr().err
+    assert sorted(os.listdir(tmp_path)) == ["old.rirdex"]
+
+
+def test_snapshots_without_nets_have_no_past(make: Make) -> None:
+    role = "\nrole: Alder\nnic-hdl: AL-RIPE\nlast-modified: 2025-01-01T00:00:00Z\nsource: RIPE\n"
+    index = make(("2025-01-01", role), ("2025-02-01", role))
+    assert not index.history("10.0.1.7")
+    index = make(("2025-01-01", JANUARY), ("2025-02-01", role))
+    assert users(index, "10.0.1.7", DAYS) == ["Birch Hosting"] * 3
+    assert index.lookup("10.0.1.7").chain[-1].party.name == "Birch Hosting"
+
+
 def test_dumps_without_any_date_need_one(make: Make, tmp_path: Path) -> None:
     make(*THREE)
     folder = tmp_path / "undated"
