@@ -33,7 +33,7 @@ demo: .venv/installed
 	$(BIN)/rirdex contacts --index $(DEMO) 10.33.77.5
 
 test: .venv/installed
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: lint types test
 

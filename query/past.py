@@ -154,9 +154,6 @@ def _number(day: str) -> int:
     return date.fromisoformat(day).toordinal() - _EPOCH
 
 
-# -- rows of the past -------------------------------------------------------------------------
-
-
 def rows_around(past: PastTables, family: int, address: int) -> Iterator[int]:
     """Yield the rows of the past that contain an address, the smallest ranges first."""
     if family == 4:
@@ -220,7 +217,7 @@ def chain_at(index: Index, moment: Moment, span: Span, present: list[Net]) -> li
         nets = [net for net in nets if net.bounds[1] >= last]
     older = _older(moment, span)
     if older or not nets or _role(nets[0]) == REGISTRY:
-        nets = _merged(index, moment, span, nets, older)
+        nets = _merged(index, moment, span, nets, older, present)
     while nets and _role(nets[0]) == REGISTRY:
         nets.pop(0)
     for net in nets:
@@ -229,12 +226,16 @@ def chain_at(index: Index, moment: Moment, span: Span, present: list[Net]) -> li
 
 
 def _merged(
-    index: Index, moment: Moment, span: Span, nets: list[Net], older: list[Net]
-) -> list[Net]:
-    """Return the nets of the responsible registry on a day, the last one first."""
+    index: Index, moment: Moment, span: Span, nets: list[Net], older: list[Net],
+    present: list[Net],
+) -> list[Net]:  # fmt: skip
+    """Return the nets of the responsible registry on a day, the last one first.
+
+    Where that is not today's, nets of it that are there still are in no chain of today.
+    """
     found = _in_order([*reversed(nets), *reversed(older)])
     registries = _registries(found)
-    if len(registries) != 1:
+    if len(registries) != 1 or registries != _registries(present):
         found = nets_around(index, moment, span)
         registries = _registries(found)
     found = [net for net in found if _role(net) != PLACEHOLDER]

@@ -334,7 +334,7 @@ def test_network_objects_are_prefixes(index: Index) -> None:
         (4, 1),
         object(),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_other_types_are_refused(index: Index, value: object) -> None:
     with pytest.raises(AddressError):
