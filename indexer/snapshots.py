@@ -78,20 +78,17 @@ def extend(
     present is not that. Raises `Error` where a file has no date.
     """
     made = Unsealed(file, meta)
-    sides = [Side(Tables(made)), Side(Tables(previous))]
-    if previous.meta["past"]["nets"]:
-        sides.append(Side(PastTables(previous)))
-    seen, before = _seen(sides[0]), _from_json(previous.meta["past"]["units"])
-    _check_dates(seen, meta["sources"], "these dumps")
-    _check_dates(before, previous.meta["past"]["sources"], previous.path)
-    newest = {
-        unit for unit in seen if unit not in before or seen[unit].days[0] >= before[unit].days[-1]
-    }
-    common = Common(sides)
+    common = Common(_sides(made, previous))
+    seen, before = _seen(common.sides[0]), _from_json(previous.meta["past"]["units"])
+    _check_dates(seen, "these dumps")
+    _check_dates(before, previous.path)
     days: Days = {common.units[unit]: _numbers(shown.days) for unit, shown in before.items()}
     line = inserted(
         _line_of(common, previous, days), days, _fresh(common, seen), common.same, common.alike
     )
+    newest = {
+        unit for unit in seen if unit not in before or seen[unit].days[0] >= before[unit].days[-1]
+    }
     if newest == seen.keys() >= before.keys():
         kept, present = file, 0
     elif not newest:
@@ -101,18 +98,15 @@ def extend(
         kept = beside()
         meta = rebuild(kept, made, newest, previous, before.keys() - newest)
         present = common.add(Side(Tables(Unsealed(kept, meta))))
-    last = np.zeros(max(days, default=-1) + 1, np.int64)
-    for unit, known in days.items():
-        last[unit] = known[-1]
-    lasting = line.end == last[line.unit]
+    lasting = line.end == _by_unit(days, -1)[line.unit]
     shown = _shown(common, line, np.flatnonzero(lasting), present)
-    since = np.where(shown >= 0, line.begin[shown], np.int32(0))
-    hands = changed_hands(common, line, lasting)
-    nets = np.flatnonzero(np.isin(shown, hands))
-    for name, table in rejudged(common.sides[present], nets, meta["rules_off"]).items():
+    hands = np.flatnonzero(np.isin(shown, changed_hands(common, line, lasting)))
+    for name, table in rejudged(common.sides[present], hands, meta["rules_off"]).items():
         kept.hold(name, table)
-    begun = np.unique(since)
-    kept.put("net.since", narrowed(np.searchsorted(begun, since), max(len(begun), 1)))
+    begun, since = np.unique(
+        np.where(shown >= 0, line.begin[shown], np.int32(0)), return_inverse=True
+    )
+    kept.put("net.since", narrowed(since, max(len(begun), 1)))
     past = Past(common, *ordered(common, line.picked(~lasting)))
     past.write(kept)
     units = _all_units(common, before, previous, seen, made)
@@ -121,6 +115,12 @@ def extend(
         "units": _to_json(units),
     }  # fmt: skip
     return kept, meta
+
+
+def _sides(made: Store, previous: Store) -> list[Side]:
+    """Return the index of the dumps, the present of the previous one, and its past, if any."""
+    sides = [Side(Tables(made)), Side(Tables(previous))]
+    return sides + ([Side(PastTables(previous))] if previous.meta["past"]["nets"] else [])
 
 
 def _seen(side: Side) -> Seen:
@@ -149,7 +149,8 @@ def _seen(side: Side) -> Seen:
     return found
 
 
-def _check_dates(seen: Seen, sources: list[Json], where: str) -> None:
+def _check_dates(seen: Seen, where: str) -> None:
+    """Raise `Error` where nothing says of which day a source is."""
     for (_, source, _), shown in seen.items():
         if not shown.days:
             raise Error(

@@ -247,9 +247,9 @@ def _reached_otherwise(left: Side, right: Side, a: Ints, b: Ints) -> Bools:
 
 
 class Results(NamedTuple):
-    """Hold contacts of nets: rules by number, and mailboxes as codes of text.mail.
+    """Hold contacts of nets: rules by number, and codes of text.mail: a mailbox, else a handle.
 
-    The code is 0 for what is no single mailbox, -1 for no contact.
+    The code is 0 for what is no single text, -1 for no contact.
     """
 
     rule: Ints
@@ -258,8 +258,11 @@ class Results(NamedTuple):
 
 def _results(side: Side, values: Bits) -> Results:
     code = values & np.uint32(RESULT_BITS)
-    what = cells(side.tables, "contact_what")[code].astype(np.int64)
-    mail = cells(side.tables, "contact_mail")[code].astype(np.int64)
+    what, mail, handle = (
+        cells(side.tables, f"contact_{name}")[code].astype(np.int64)
+        for name in ("what", "mail", "handle")
+    )
+    mail = np.where(mail > 0, mail, np.maximum(-handle, 0))
     mail[what & MORE_ITEMS > 0] = 0
     mail[code == 0] = -1
     rule = what & RULE_BITS

@@ -290,6 +290,6 @@ def _happened(event: Event) -> str:
         if isinstance(value, dict):
             named = (f"{name} {said(value[name])}" for name in _TOLD if value.get(name))
             return ", ".join(named) or "-"
-    if event.old and event.new:
-        return f"{said(event.old)} -> {said(event.new)}"
-    return said(event.new or event.old)
+    if event.field is None and not (event.old and event.new):
+        return said(event.new or event.old)
+    return f"{said(event.old)} -> {said(event.new)}"

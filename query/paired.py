@@ -128,6 +128,7 @@ def _side(index: Index, labels: list[tuple[str, str]], origins: list[tuple[str, 
 
 
 def _fresh(index: Index, label: Ints, count: int) -> Ints:
+    """Return by label the day before the oldest dump, counted from 1970."""
     found = np.zeros(count, np.int64)
     for origin, number in zip(index.meta["origins"], label.tolist(), strict=True):
         day = index.meta["sources"][origin["file"]]["date"]
@@ -151,12 +152,13 @@ def notes(left: Side, right: Side, apart: Iterable[Apart]) -> Iterator[str]:
     for (registry, source, in_old), each in left_out.items():
         family = f"IPv{each[0].family} " if (registry, source) in partly else ""
         yield (
-            f"only the {'old' if in_old else 'new'} index has {family}nets of "
-            f"{_source(registry, source)}: {sum(one.nets for one in each):,} are left out"
+            f"left out: {family}nets of {_source(registry, source)} "
+            f"({sum(one.nets for one in each):,}), which only the {'old' if in_old else 'new'} "
+            "index has"
         )  # fmt: skip
     for (name, side), (_, other) in (sides, sides[::-1]):
         held = dict(_classes(side)), dict(_classes(other))
-        for label in held[0].keys() & held[1].keys():
+        for label in sorted(held[0].keys() & held[1].keys()):
             kinds = ", ".join(sorted(held[0][label] - held[1][label]))
             if kinds:
                 yield (
@@ -205,7 +207,7 @@ def bounds(side: Side, family: int, rows: Ints) -> NDArray[Any]:
             side.cell(f"net_{end}4", rows).astype(np.uint64) for end in ("first", "last")
         )
         return np.asarray(first << np.uint64(32) | (np.uint64(0xFFFFFFFF) - last))
-    words = np.empty((len(rows), 4), ">u8")
+    words = np.empty((len(rows), 4), ">u8")  # bytes compare as their numbers do
     for k, name in enumerate(("first6_hi", "first6_lo", "last6_hi", "last6_lo")):
         word = side.cell(f"net_{name}", rows - side.tables.nets4)
         words[:, k] = word if k < 2 else ~word

@@ -36,7 +36,7 @@ FIELDS: Final = (
 BIT: Final = {name: 1 << place for place, name in enumerate(FIELDS)}
 _NAMING: Final = BIT["netname"] | BIT["org"]
 SAME, OTHER_NAME, OTHER = range(3)  # what has become of a party
-_SLICE: Final = 1 << 17  # pairs at a time, so that the work stays small
+_SLICE: Final = 1 << 19  # pairs at a time: memory stays bounded; 2^17 took a quarter longer
 _MASKS: Final = np.array([(1 << 8 * k) - 1 for k in range(8)] + [2**64 - 1], np.uint64)
 # With the lines that go on, and comments among them.
 _DESCR: Final = re.compile(rb"^descr:([^\n]*(?:\n[ \t+#%][^\n]*)*)", re.MULTILINE | re.IGNORECASE)
@@ -84,7 +84,8 @@ def _written_otherwise(left: Side, right: Side, name: str, mine: Ints, theirs: I
     """Mark the pairs of codes of a dictionary whose texts are not the same bytes.
 
     A text has one code in an index. So it is enough to compare each code of the left with one of
-    those that stand on its right, and those that are left then.
+    those that stand on its right, and those that are left then. In the order of codes texts lie
+    side by side: that is faster even where each has its own.
     """
     old, new = left.known[name], right.known[name]
     twin = np.full(len(old.at), -1, np.int32)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .index import Index
 
 _MAIL: Final = re.compile(r"[^@\s]*@[^@\s.]+(?:\.[^@\s.]+)+")
-_HANDLE: Final = re.compile(r"[A-Z0-9][A-Z0-9_:-]*", re.IGNORECASE)
-_FORMED: Final = re.compile(r"[0-9_:-]")  # what a handle has, and a mere word has not
+_HANDLE: Final = re.compile(r"[A-Z0-9][A-Z0-9_-]*", re.IGNORECASE)
+_FORMED: Final = re.compile(r"[0-9_-]")  # what a handle has, and a mere word has not
 _SYSTEM: Final = re.compile(r"AS\d+", re.IGNORECASE)
 _RANGE: Final = re.compile(r"(\S+?)\s*-\s*(\S+)(.*)")
 _MARKS: Final = "#;-"  # what a note may begin with

@@ -1,9 +1,9 @@
 """Say what changed of the things on a watch list: ranges, AS numbers, handles, mailboxes, domains.
 
 The list is read in `watched`. The nets that changed are those of `changes`, objects are compared
-here. A range is concerned by every net that has an address of it, be it inside
-or around. Neither watched ranges nor nets need be prefixes, so nothing is kept in a set of prefixes
-(pytricia): the nets that changed stand in order, and a range is found among them by bisection.
+here. A range is concerned by every net that has an address of it, be it inside or around. Neither
+watched ranges nor nets need be prefixes, so that a set of prefixes (pytricia) would not do: the
+nets that changed stand in order, and those of a range are found by bisection.
 
 An item is told of by itself, in the order of the list, the objects first, then nets by address.
 """
@@ -11,18 +11,20 @@ An item is told of by itself, in the order of the list, the objects first, then 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import layout
 from .addresses import Span
-from .audited import Bools, Ints, cells
+from .audited import Ints, cells
 from .cells import Json
 from .changed import Compared, by_address
-from .changes import Change, Difference, Named, Value, reaches, rows, to_json
+from .changes import Change, Difference, Named, Reach, Value, reaches, rows, to_json
 from .handles import handled
+from .names import normal
 from .paired import Side
 from .parties import halves, upto
 from .records import Object
@@ -41,10 +43,8 @@ EVENTS: Final = {
     "facilitator": ("new-facilitator", "facilitator-gone"),
 }  # fmt: skip
 _DATES: Final = ("last-modified", "changed", "updated", "created", "regdate")
-_NAMES: Final = {
-    "organisation": ("org-name", "orgname", "owner"), "role": ("role",), "person": ("person",),
-    "irt": (), "mntner": (), "aut-num": ("as-name", "asname", "org", "orgid", "owner"),
-}  # fmt: skip
+_NAMES: Final = ("org-name", "orgname", "owner", "role", "person", "as-name", "asname")
+_NAMED: Final = ("organisation", "role", "person")  # whose names are compared as `names.normal`
 
 
 class Event(NamedTuple):
@@ -101,10 +101,10 @@ class Watch(NamedTuple):
 def events(found: Compared, items: Iterable[Item]) -> Iterator[Event]:
     """Yield what changed of each item between two indexes; ``found`` is of `changed.compare`."""
     watch = Watch(found, (_days(found.old), _days(found.new)))
-    near = _finder(found)
+    near = _near(found)
     for item in items:
         if item.span is not None:
-            yield from _of_nets(watch, item, near(item.span))
+            yield from _of_nets(watch, item, near[item.span.family](item.span))
         if item.kind in ("asn", "handle"):
             yield from _of_objects(watch, item)
         if item.kind == "handle":
@@ -138,30 +138,39 @@ def _days(side: Side) -> dict[str, str | None]:
 # -- nets -------------------------------------------------------------------------------------
 
 
-def _finder(found: Compared) -> Callable[[Span], Ints]:
-    """Return what finds the rows whose net shares an address with a range."""
-    tables = {}
+def _near(found: Compared) -> dict[int, Callable[[Span], Ints]]:
+    """Return by family what finds the rows whose net shares an address with a range."""
     there = found.left >= 0
     narrow = np.where(there, found.left < found.old.tables.nets4,
                       found.right < found.new.tables.nets4)  # fmt: skip
+    near = {}
     for family in (4, 6):
-        mine = np.flatnonzero(narrow == (family == 4))
-        ends = np.zeros((4, len(mine)), np.uint64)
-        old = there[mine]
-        ends[:, old] = halves(found.old.tables, found.left[mine[old]])
-        ends[:, ~old] = halves(found.new.tables, found.right[mine[~old]])
-        # An IPv4 address is a low half; of IPv6 the high half is enough to look for.
-        key = 1 if family == 4 else 0
-        tables[family] = mine, ends, ends[key], np.maximum.accumulate(ends[2 + key]), key
+        rows = np.flatnonzero(narrow == (family == 4))
+        old = there[rows]
+        ends = np.zeros((4, len(rows)), np.uint64)
+        ends[:, old] = halves(found.old.tables, found.left[rows[old]])
+        ends[:, ~old] = halves(found.new.tables, found.right[rows[~old]])
+        near[family] = finder(family, ends, rows)
+    return near
+
+
+def finder(family: int, ends: NDArray[np.uint64], rows: Ints) -> Callable[[Span], Ints]:
+    """Return what finds the rows whose range shares an address with another one.
+
+    ``ends`` are (4, n): high and low half of the first and of the last address, in the order of the
+    first one.
+    """
+    # An IPv4 address is a low half; of IPv6 the high half is enough to look for.
+    key = 1 if family == 4 else 0
+    reached = np.maximum.accumulate(ends[2 + key])
 
     def near(bounds: Span) -> Ints:
-        mine, ends, begins, reached, key = tables[bounds.family]
         first, last = _halves(bounds.first), _halves(bounds.last)
         low = int(np.searchsorted(reached, first[key]))
-        high = max(low, int(np.searchsorted(begins, last[key], "right")))
+        high = max(low, int(np.searchsorted(ends[key], last[key], "right")))
         begin_high, begin_low, end_high, end_low = ends[:, low:high]
         hit = upto(begin_high, begin_low, *last) & upto(*first, end_high, end_low)
-        return np.asarray(mine[low:high][hit])
+        return np.asarray(rows[low:high][hit])
 
     return near
 
@@ -176,6 +185,8 @@ def _handled_rows(found: Compared, handle: str) -> Ints:
     left, right = (
         [net.id for net in handled(side.source, handle)] for side in (found.old, found.new)
     )
+    if not left and not right:
+        return np.zeros(0, np.int64)
     return np.flatnonzero(np.isin(found.left, left) | np.isin(found.right, right))
 
 
@@ -203,7 +214,7 @@ def _told(watch: Watch, item: Item, change: Change) -> Iterator[Event]:
     lessee, user = fields.get("lessee"), fields.get("user")
     if lessee and user and lessee[1:] == user[1:]:
         del fields["user"]
-    if any(each.renamed for each in fields.values()):
+    if "org" in fields or any(each.renamed for each in fields.values()):
         fields.pop("org_name", None)
     for each in fields.values():
         yield _of_field(event, each)
@@ -234,26 +245,17 @@ def _of_owner(watch: Watch, item: Item, field: str) -> Iterator[Event]:
     asked: dict[str, str] = {field: text}
     left, right = (np.array(side.source.nets(**asked), np.int64) for side in (found.old, found.new))
     left, right = left[found.old.counted[left]], right[found.new.counted[right]]
-    lost, gained = (
-        left[~_among(found.after[left], right)],
-        right[~_among(found.before[right], left)],
-    )
-    ids = (
-        np.concatenate([lost, found.before[gained]]),
-        np.concatenate([found.after[lost], gained]),
-    )
-    both = (ids[0] >= 0) & (ids[1] >= 0)
-    bits = np.where(both, BIT[field], 0).astype(np.uint32)
-    mine = found._replace(left=ids[0], right=ids[1], bits=bits)
+    lost = left[~np.isin(found.after[left], right)]
+    gained = right[~np.isin(found.before[right], left)]
+    left = np.concatenate([lost, found.before[gained]])
+    right = np.concatenate([found.after[lost], gained])
+    bits = np.where((left >= 0) & (right >= 0), BIT[field], 0).astype(np.uint32)
+    mine = found._replace(left=left, right=right, bits=bits)
     order = by_address(mine)
     names = np.repeat(["net-lost", "net-gained"], [len(lost), len(gained)])[order].tolist()
     for name, change in zip(names, rows(mine.picked(order)), strict=True):
         each = next(each for each in change.differences if each.field == field)
         yield _of_field(_of_net(watch, item, change), each)._replace(event=name)
-
-
-def _among(ids: Ints, others: Ints) -> Bools:
-    return np.isin(ids, others)
 
 
 # -- objects ----------------------------------------------------------------------------------
@@ -306,21 +308,21 @@ def _loaded(side: Side, key: Key) -> bool:
 def _differences(before: tuple[Index, Object], after: tuple[Index, Object]) -> Iterator[Difference]:
     """Yield what differs between two objects: name, holder, contact, and other attributes."""
     old, new = before[1], after[1]
-    if old.name != new.name:
+    told = {*_DATES}
+    form = normal if old.kind in _NAMED else str.casefold
+    if form(old.name or "") != form(new.name or ""):
         yield Difference("name", old.name, new.name, renamed=True)
+        told |= {*_NAMES}
     if old.kind == "aut-num":
         holders = _holder(*before), _holder(*after)
-        if holders[0] != holders[1]:
-            mine, theirs = (holder.handle if holder else None for holder in holders)
-            yield Difference("holder", *holders, renamed=mine == theirs)
+        become = _became(*holders)
+        if become:
+            yield Difference("holder", *holders, renamed=become == "renamed")
+            told |= {"org", "orgid"}
     contacts = reaches(old.abuse), reaches(new.abuse)
-    if contacts[0] != contacts[1]:
+    if _meant(contacts[0]) != _meant(contacts[1]):
         yield Difference("contact", *contacts)
-    counts = _attributes(old), _attributes(new)
-    lines = (
-        tuple(sorted((counts[0] - counts[1]).elements())),
-        tuple(sorted((counts[1] - counts[0]).elements())),
-    )
+    lines = _lines(old, new, told), _lines(new, old, told)
     if any(lines):
         yield Difference("attributes", *lines)
 
@@ -333,10 +335,35 @@ def _holder(index: Index, system: Object) -> Named | None:
     return Named(held[0].name if held else None, system.org)
 
 
-def _attributes(item: Object) -> Counter[str]:
-    """Return the attributes that no other difference tells of, without dates."""
-    apart = (*_DATES, *_NAMES.get(item.kind, ()))
-    return Counter(
+def _became(before: Named | None, after: Named | None) -> str:
+    """Say whether a holder is another one, or renamed; a name that nobody knows is no other."""
+    if before is None or after is None or before.handle != after.handle:
+        return "" if before is after else "other"
+    names = before.name, after.name
+    return "renamed" if all(names) and normal(names[0] or "") != normal(names[1] or "") else ""
+
+
+def _meant(contacts: Iterable[Reach]) -> frozenset[tuple[str, str]]:
+    return frozenset(((each.mailbox or each.handle or "").upper(), each.rule) for each in contacts)
+
+
+def _lines(item: Object, other: Object, told: Collection[str]) -> tuple[str, ...]:
+    """Return the attributes of an object that another one has not, in their order.
+
+    Those that are told of are left out, and the key; case and blanks do not count.
+    """
+    theirs = Counter(line.casefold() for line in _attributes(other, told))
+    found = []
+    for line in _attributes(item, told):
+        theirs[line.casefold()] -= 1
+        if theirs[line.casefold()] < 0:
+            found.append(line)
+    return tuple(found)
+
+
+def _attributes(item: Object, told: Collection[str]) -> list[str]:
+    return [
         f"{name}: {' '.join(value.split())}"
-        for name, value in attributes(item.raw) if name not in apart and value
-    )  # fmt: skip
+        for name, value in attributes(item.raw)[1:]
+        if name not in told and value
+    ]
