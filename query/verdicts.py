@@ -75,7 +75,7 @@ def role_of(tables: Tables, piece: int, last: int | Sequence[Net]) -> str:
     if role in ("holder", "registry", "partition"):
         return role
     steps = _steps(tables, last)
-    below = next(steps, (tables, piece))
+    below = next(steps, None)
     if below == (tables, piece):
         found = judged(tables, piece)
         if found.fired("user-is-facilitator"):
@@ -86,13 +86,10 @@ def role_of(tables: Tables, piece: int, last: int | Sequence[Net]) -> str:
         return role
     alike = True
     while below != (tables, piece):
-        if _holds(*below):
+        if below is None or _holds(*below):
             return role
         alike = alike and bool(below[0].piece_role[below[1]] & layout.AS_ABOVE)
-        step = next(steps, None)
-        if step is None:
-            return role
-        below = step
+        below = next(steps, None)
     held = any(_holds(*step) for step in steps) or _holds(tables, piece)
     return role if alike or not held else "facilitator"
 

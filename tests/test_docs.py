@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rirdex.indexer.build import build
-from rirdex.query import Index, errors, model, records
+from rirdex.query import Index, errors, model, past, records, tenures
 from rirdex.query.contacts import Contact
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +22,8 @@ TEXT = (ROOT / "docs" / "python.md").read_text()
 CLASSES: dict[str, type] = {
     "Index": Index, "Answer": model.Answer, "Lease": model.Lease, "Net": records.Net,
     "Object": records.Object, "Party": records.Party, "Org": records.Org, "Contact": Contact,
-    "Note": model.Note,
+    "Note": model.Note, "PastAnswer": past.PastAnswer, "History": tenures.History,
+    "Ranged": tenures.Ranged, "Tenure": tenures.Tenure, "State": tenures.State,
 }  # fmt: skip
 ENGINES = {"Arrow": "pyarrow", "DuckDB": "duckdb", "Polars": "polars", "pandas": "pandas"}
 
@@ -33,7 +34,9 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     leases = ROOT / "fixtures" / "leases"
     (tmp_path / "build").mkdir()
     now = ROOT / "fixtures" / "now"
-    build([str(now)], str(tmp_path / "build" / "demo.rirdex"), processes=0)
+    before, demo = (str(tmp_path / "build" / f"{name}.rirdex") for name in ("before", "demo"))
+    build([str(ROOT / "fixtures" / "before")], before, processes=0)
+    build([str(now)], demo, previous=before, processes=0)
     build(
         [str(leases)], str(tmp_path / "build" / "leases.rirdex"), processes=0,
         routes=[str(leases / "pfx2as")], vrps=[str(leases / "vrps.json")],
@@ -112,7 +115,8 @@ def test_every_member_that_is_named_exists() -> None:
 def test_every_public_member_of_an_index_and_of_records_is_named() -> None:
     table = members()
     helpers = {
-        "Answer": {"desk", "memory", "tables", "around", "objects"},
+        "Answer": {"desk", "memory", "tables", "around", "objects", "authority_of", "history"},
+        "PastAnswer": {each for each in dir(model.Answer) if not each.startswith("_")},
         "Net": {"as_foreign", "as_object", "called", "org_code", "org_handle"},
         "Object": {"org_code", "org_handle"},
         "Contact": {"place", "tables", "to_ranked"},

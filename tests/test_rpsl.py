@@ -188,6 +188,7 @@ class Shelf:
     """Give `raw_text` the tables it reads, out of the blocks of one batch."""
 
     path = "shelf"
+    prefix = ""
 
     def __init__(self, batch: Batch, dictionary: bytes) -> None:
         self.raw_at: list[int] = np.cumsum([0, *batch.blocks.sizes]).tolist()
