@@ -22,6 +22,7 @@ from .matched import Matcher
 from .objects import beside, distinct
 
 if TYPE_CHECKING:
+    from .earlier import Earlier
     from .index import Index
 
 _GROUP: Final = 1 << 20  # rows of a row group, the unit that engines read by
@@ -31,14 +32,17 @@ _END: Final = b"\xff\xff\xff\xff\0\0\0\0"  # of a stream (Arrow columnar format,
 class Records:
     """Turn blocks of queries into record batches; the counterpart of `batch.Batch`.
 
-    ``kept`` are the names of the input's own columns, which are texts. Raises `BatchError`,
-    `DeskError`.
+    ``kept`` are the names of the input's own columns, which are texts; ``earlier`` answers for
+    earlier days. Raises `BatchError`, `DeskError`.
     """
 
-    def __init__(self, index: Index, columns: Sequence[str], kept: Sequence[str] = ()) -> None:
+    def __init__(
+        self, index: Index, columns: Sequence[str], kept: Sequence[str] = (),
+        earlier: Earlier | None = None,
+    ) -> None:  # fmt: skip
         self._columns = tuple(dict.fromkeys(checked(columns)))
         self._kept = distinct(kept)
-        self._matcher = Matcher(index, self._columns)
+        self._matcher = Matcher(index, self._columns, earlier)
         names = beside(self._kept, self._columns)
         own = zip(names, (field_type(name, coded=False) for name in self._columns), strict=True)
         self.schema = pa.schema([*((name, pa.string()) for name in self._kept), *own])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol
 from .blocks import Block, InputError, Piece
 from .columns import checked
 from .delimited import cells_of
+from .earlier import Earlier
 from .entries import Entries, Value
 from .errors import BatchError
 from .inputs import DECODER, open_blocks
@@ -24,6 +25,7 @@ from .objects import Objects, beside, distinct, joined
 from .tabulated import Table
 
 if TYPE_CHECKING:
+    from .days import Day
     from .index import Index
 
 _SHARED: Final = 2  # rows to an answer, from which on it is written by itself
@@ -57,19 +59,19 @@ class Writer(Protocol):
 class Batch:
     """Turn blocks of queries into rows of columns.
 
-    ``kept`` are the names of the input's own columns, where blocks have them. Raises `BatchError`
-    for a column that there is not, `DeskError`.
+    ``kept`` are the names of the input's own columns, where blocks have them; ``earlier`` answers
+    for earlier days. Raises `BatchError` for a column that there is not, `DeskError`.
     """
 
     def __init__(
         self, index: Index, columns: Sequence[str], form: str = "csv", *, safe: bool = False,
-        kept: Sequence[str] = (),
+        kept: Sequence[str] = (), earlier: Earlier | None = None,
     ) -> None:  # fmt: skip
         self.columns = checked(columns)
         if form not in FORMS[:3]:
             raise BatchError(f"{form!r} is no form of output: give one of {', '.join(FORMS)}")
         self._kept, self._safe = tuple(kept), safe
-        self._matcher = Matcher(index, self.columns)
+        self._matcher = Matcher(index, self.columns, earlier)
         self._table: Table | None = None
         self._writer: Writer
         if form == "jsonl":
@@ -198,7 +200,8 @@ def run(
     form: str = "csv", given: str = "lines", field: str | None = None, keep: bool = False,
     header: bool = True, safe: bool = False, jobs: int | None = 0,
     told: Callable[[int, int], object] | None = None, size: int = 1 << 20,
-    like: tuple[str, ...] = (), last: bool = True,
+    like: tuple[str, ...] = (), last: bool = True, at: Day | None = None,
+    time_field: str | None = None,
 ) -> Ran:  # fmt: skip
     """Answer a stream of queries.
 
@@ -207,14 +210,18 @@ def run(
     are processors, for an input of several blocks; ``told`` gets the numbers of rows and of bytes
     of each block, a read of ``size`` bytes. ``like`` are the columns that an earlier input had,
     and this one must have; an input without any that is not the ``last`` leaves the ``header`` to
-    the next. Raises `BatchError`, `InputError`, `DeskError`.
+    the next. ``at`` is an earlier day to answer for, ``time_field`` names the column or member with
+    the time of each row (`dated`). Raises `BatchError`, `InputError`, `DateError`, `DeskError`.
     """
+    if at is not None and time_field is not None:
+        raise BatchError("rows are answered for one day, or each for its own time: not both")
     if keep and given == "jsonl" and form != "jsonl":
         raise BatchError("objects of JSON can be kept in JSON lines only: give -f jsonl")
-    reading = open_blocks(stream, given, field=field, keep=keep, size=size)
+    reading = open_blocks(stream, given, field=field, time_field=time_field, keep=keep, size=size)
     if keep and like and reading.header and reading.header != like:
         raise InputError(f"its columns are {reading.header}, those of the first input {like}")
-    made = _maker(index, columns, form, safe, reading.header if keep else ())
+    earlier = Earlier(index, at) if at is not None or time_field is not None else None
+    made = _maker(index, columns, form, safe, reading.header if keep else (), earlier)
     headed = header and (last or not keep or bool(reading.header) or given == "jsonl")
     if headed:
         write(made.header())
@@ -232,17 +239,18 @@ def run(
 
 
 def _maker(
-    index: Index, columns: Sequence[str], form: str, safe: bool, kept: Sequence[str]
-) -> Maker:
+    index: Index, columns: Sequence[str], form: str, safe: bool, kept: Sequence[str],
+    earlier: Earlier | None,
+) -> Maker:  # fmt: skip
     if form in ("parquet", "arrow"):
         from .arrow_files import Records
 
-        return Records(index, columns, kept)
+        return Records(index, columns, kept, earlier)
     if form == "summary":
         from .tallies import Tallies
 
-        return Tallies(index, columns)
-    return Batch(index, columns, form, safe=safe, kept=kept)
+        return Tallies(index, columns, earlier)
+    return Batch(index, columns, form, safe=safe, kept=kept, earlier=earlier)
 
 
 def spread(

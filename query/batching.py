@@ -40,6 +40,10 @@ def _options(command: Any) -> Any:
                      "address in free text or a log."),
         click.option("--field", metavar="NAME", default=None,
                      help="The column (name or number) or the member of JSON with the query."),
+        click.option("--at", metavar="DATE", default=None,
+                     help="Answer for an earlier day instead of today."),
+        click.option("--time-field", metavar="NAME", default=None,
+                     help="Answer each row for the time it has there."),
         click.option("--summary", is_flag=True,
                      help="Count the rows by the columns instead; -f csv or jsonl."),
         click.option("--top", type=click.IntRange(0), default=20, metavar="N", show_default=True,
@@ -63,8 +67,9 @@ def _options(command: Any) -> Any:
 @_options
 def batch(
     files: tuple[str, ...], form: str | None, columns: tuple[str, ...], output: str | None,
-    given: str | None, field: str | None, summary: bool, top: int, keep: bool, no_header: bool,
-    csv_safe: bool, jobs: int | None, line_buffered: bool, quiet: bool, path: str | None,
+    given: str | None, field: str | None, at: str | None, time_field: str | None, summary: bool,
+    top: int, keep: bool, no_header: bool, csv_safe: bool, jobs: int | None, line_buffered: bool,
+    quiet: bool, path: str | None,
 ) -> int:  # fmt: skip
     """Answer a list of queries, of files or standard input.
 
@@ -72,14 +77,21 @@ def batch(
 
     Order is kept. A row that is no query stays in its place, with the reason in the column
     error, and exit code 4.
+
+    Each row's time for --time-field is a date or time of ISO 8601 (UTC where it names no zone)
+    or seconds since 1970; a row without one is no query.
     """
     from .batch import run
     from .blocks import InputError
+    from .days import day_of
     from .errors import BatchError
 
     form = _form(form, output, summary)
     named = _columns(columns, summary)
+    kinds = {name: given or _read_as(name) for name in files or ("-",)}
     _check(files, output, form, summary, keep)
+    _check_times(at, time_field, kinds)
+    day = None if at is None else day_of(at)
     prompt = line_buffered or _is_terminal(output)
     rows = wrong = 0
     kept: tuple[str, ...] = ()
@@ -92,14 +104,13 @@ def batch(
         told = stack.enter_context(_progress(quiet, files))
         names = files or ("-",)
         for number, name in enumerate(names, 1):
-            kind = given or (_FORMS | {".csv": "csv"}).get(suffix(name), "lines")
             try:
                 with to_read(name, at_once=prompt) as stream:
                     ran = run(
-                        index, stream, write, columns=named, field=field, given=kind, keep=keep,
-                        form="summary" if summary else form, safe=csv_safe, told=told, like=kept,
-                        header=not headed, last=number == len(names),
-                        jobs=0 if prompt and jobs is None else jobs,
+                        index, stream, write, columns=named, field=field, given=kinds[name],
+                        form="summary" if summary else form, keep=keep, safe=csv_safe, told=told,
+                        header=not headed, last=number == len(names), like=kept, at=day,
+                        time_field=time_field, jobs=0 if prompt and jobs is None else jobs,
                     )  # fmt: skip
             except BatchError as error:
                 raise click.UsageError(str(error)) from None
@@ -126,6 +137,11 @@ def _form(form: str | None, output: str | None, summary: bool) -> str:
     if summary and found in _BINARY:
         raise click.UsageError("a summary is written as csv, tsv or jsonl: give one of them to -f")
     return found
+
+
+def _read_as(name: str) -> str:
+    """Return as what to read an input, by its name."""
+    return (_FORMS | {".csv": "csv"}).get(suffix(name), "lines")
 
 
 def _columns(columns: tuple[str, ...], summary: bool) -> Sequence[str]:
@@ -158,6 +174,20 @@ def _check(
             ) from None
     if any(is_one(output, name) for name in files if os.path.exists(name)):
         raise click.UsageError(f"{output} is both read and written: give another name to -o")
+
+
+def _check_times(at: str | None, time_field: str | None, kinds: dict[str, str]) -> None:
+    """Refuse times of rows beside one day for all, and where rows have none."""
+    if time_field is None:
+        return
+    if at is not None:
+        raise click.UsageError("--at is one day for all rows, --time-field one for each: give one")
+    for name, kind in kinds.items():
+        if kind in ("lines", "text"):
+            raise click.UsageError(
+                f"{name}: --time-field needs rows with columns or members, and {kind} have none: "
+                "give --input csv, tsv or jsonl, or one day by --at"
+            )
 
 
 def _is_terminal(output: str | None) -> bool:

@@ -50,6 +50,7 @@ class Block(NamedTuple):
     Where ``known``, it is a canonical dotted quad and ``numbers`` its address. ``others`` has
     every other row: what it asks for, or why it is no query. ``kept`` are the input's own
     records as cells of CSV (a JSON object for jsonl) without line end, None unless asked for.
+    ``days`` are the days of the rows, counted from 1970, None where they have none of their own.
     """
 
     text: bytes
@@ -59,6 +60,7 @@ class Block(NamedTuple):
     known: Flags
     others: dict[int, Span | str]
     kept: list[bytes] | None
+    days: Ints | None = None
 
 
 class Piece(NamedTuple):

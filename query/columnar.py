@@ -13,6 +13,7 @@ from .addresses import Span, shown, span
 from .audited import Bools
 from .blocks import PAD, Block, Numbers
 from .columns import checked
+from .earlier import Earlier
 from .entries import LISTS
 from .errors import AddressError
 from .many import listed, quads_in
@@ -20,16 +21,19 @@ from .matched import OF_ROWS, Matched, Matcher
 from .quads import write_quads
 
 if TYPE_CHECKING:
+    from .days import Day
     from .index import Index
 
 _NUMBERS: Final = ("depth",)
 
 
-def answer_columns(index: Index, queries: Any, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+def answer_columns(
+    index: Index, queries: Any, columns: Sequence[str], at: Day | None = None
+) -> dict[str, NDArray[Any]]:
     """See `Index.lookup_many`."""
     columns = checked(columns)
     block = block_of(queries, named=not set(columns).isdisjoint(OF_ROWS))
-    matched = Matcher(index, columns).match(block)
+    matched = Matcher(index, columns, None if at is None else Earlier(index, at)).match(block)
     return {name: array_of(matched, name) for name in columns}
 
 

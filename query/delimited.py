@@ -35,6 +35,7 @@ from .blocks import (
     settle,
     whole_lines,
 )
+from .dated import dated
 
 _COLUMNS: Final = ("ip", "ip_address", "ipaddress", "address", "addr")  # tried without a field
 _NAME: Final = re.compile(r"[^\W\d][\w -]*")
@@ -43,17 +44,16 @@ _SHOWN: Final = 20  # names of columns in a message
 
 
 class Cells(NamedTuple):
-    """Hold the records of a piece, the cell of one column in each, and how many cells it has.
+    """Hold the records of a piece, how many cells each has, and the cells of one column or two.
 
     Ends are those of the text: without the line end. Where a record has no such cell the record
-    stands for it.
+    stands for it. ``cells`` has a begin and an end for each column.
     """
 
     start: Ints
     end: Ints
-    begin: Ints
-    stop: Ints
     size: Ints
+    cells: list[tuple[Ints, Ints]]
 
 
 def _patterns(delimiter: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
@@ -72,6 +72,7 @@ def open_records(
     delimiter: bytes,
     *,
     field: str | None,
+    time_field: str | None,
     keep: bool,
     header: bool | None,
     size: int,
@@ -82,22 +83,28 @@ def open_records(
         if (at := _opening(piece.text)) < len(piece.text):
             break
     else:
-        return (), iter(()), partial(_block, delimiter=delimiter, column=0, width=None)
+        return (), iter(()), partial(_block, delimiter=delimiter, columns=[0], width=None)
     match = _PATTERNS[delimiter][1].match(piece.text, at)
     end = match.end() if match else len(piece.text)
     record = piece.text[at : end - 1].removesuffix(b"\r")
     cells = [] if piece.fault else cells_of(record, delimiter)
     names = tuple(cell.decode("utf-8", "replace").strip() for cell in cells)
-    if piece.fault and not keep and field and field.isdecimal() and not header:
-        column, headed = _number(field) - 1, False
+    wanted = [field] if time_field is None else [field, time_field]
+    numbers = [each for each in wanted if each and each.isdecimal()]
+    if piece.fault and not keep and len(numbers) == len(wanted) and not header:
+        columns, headed = [_number(each) - 1 for each in numbers], False
     else:
         column, headed = _column(names, field, header)
+        columns = [column]
+        if time_field is not None:
+            columns.append(_chosen(names, time_field, header))
+            headed = headed or time_field not in numbers
     if headed:
         piece = Piece(piece.text[end:])
     else:
         names = tuple(f"column_{number + 1}" for number in range(len(names)))
     width = len(names) if keep else None
-    block = partial(_block, delimiter=delimiter, column=column, width=width)
+    block = partial(_block, delimiter=delimiter, columns=columns, width=width)
     return names, chain((piece,), parts), block
 
 
@@ -109,27 +116,45 @@ def _opening(text: bytes) -> int:
 
 def _column(names: tuple[str, ...], field: str | None, header: bool | None) -> tuple[int, bool]:
     """Return which column holds the queries, counted from 0, and whether there is a header."""
+    if field is not None:
+        column = _chosen(names, field, header)
+        if not _is_number(field):
+            return column, True
+        name = names[column]
+        word = _NAME.fullmatch(name) is not None and not isinstance(parse_query(name), Span)
+        return column, word if header is None else header
     known = [name.casefold() for name in names]
-    shown = ", ".join(map(repr, names[:_SHOWN]))
-    if field is None:
-        for name in _COLUMNS if header is not False else ():
-            if name in known:
-                return known.index(name), True
-        if names and (len(names) == 1 or isinstance(parse_query(names[0]), Span)):
-            return 0, bool(header)
-        raise InputError(f"name the column that holds the addresses: the first record is {shown}")
-    if field.isascii() and field.isdigit():
+    for name in _COLUMNS if header is not False else ():
+        if name in known:
+            return known.index(name), True
+    if names and (len(names) == 1 or isinstance(parse_query(names[0]), Span)):
+        return 0, bool(header)
+    raise InputError(
+        f"name the column that holds the addresses: the first record is {_shown(names)}"
+    )
+
+
+def _chosen(names: tuple[str, ...], field: str, header: bool | None) -> int:
+    """Return the column of a name or number, counted from 0. Raises `InputError`."""
+    if _is_number(field):
         number = _number(field)
         if number > len(names):
-            raise InputError(f"there is no column {number}: the first record is {shown}")
-        name = names[number - 1]
-        word = _NAME.fullmatch(name) is not None and not isinstance(parse_query(name), Span)
-        return number - 1, word if header is None else header
+            raise InputError(f"there is no column {number}: the first record is {_shown(names)}")
+        return number - 1
     if header is False:
         raise InputError(f"column {field!r}: without a header, give the column's number")
+    known = [name.casefold() for name in names]
     if (wanted := field.strip().casefold()) not in known:
-        raise InputError(f"there is no column {field!r}: the first record is {shown}")
-    return known.index(wanted), True
+        raise InputError(f"there is no column {field!r}: the first record is {_shown(names)}")
+    return known.index(wanted)
+
+
+def _is_number(field: str) -> bool:
+    return field.isascii() and field.isdigit()
+
+
+def _shown(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names[:_SHOWN]))
 
 
 def _number(field: str) -> int:
@@ -140,7 +165,8 @@ def _number(field: str) -> int:
     return number
 
 
-def _block(piece: Piece, delimiter: bytes, column: int, width: int | None) -> Block:
+def _block(piece: Piece, delimiter: bytes, columns: list[int], width: int | None) -> Block:
+    """Make a block; the queries stand in the first of the columns, times in a second one."""
     text, fault = piece
     if fault and fault != NEVER_CLOSED:
         return faulty(text, fault, None if width is None else [b"," * (width - 1)])
@@ -148,23 +174,39 @@ def _block(piece: Piece, delimiter: bytes, column: int, width: int | None) -> Bl
     data = array_of(padded)
     regular = not fault and _is_regular(data, len(text), delimiter)
     if regular:
-        cells = _cells_together(padded, len(text), delimiter, column)
+        cells = _cells_together(padded, len(text), delimiter, columns)
     else:
         ends = _line_ends(text) if fault else _record_ends(text, delimiter)
-        cells = _cells_singly(padded, ends, delimiter, column)
+        cells = _cells_singly(padded, ends, delimiter, columns)
     full = cells.start < cells.end
     if not full.all():
-        cells = Cells(*(values[full] for values in cells))
-    faults = {
-        row: f"there is no column {column + 1}: the record has {cells.size[row]}"
-        for row in np.flatnonzero(cells.size <= column).tolist()
-    }
+        start, end, size = (values[full] for values in cells[:3])
+        cells = Cells(start, end, size, [(begin[full], stop[full]) for begin, stop in cells.cells])
+    faults = _lacking(cells, columns[0])
     kept = None if width is None else _kept(padded, cells, delimiter, width, regular, faults)
     for row in np.flatnonzero(cells.size == 0).tolist():
         faults[row] = NEVER_CLOSED
-    begin, stop = cells.begin, cells.stop
+    block = settle(padded, *_inside(data, cells, 0), faults, kept)
+    if len(columns) == 1:
+        return block
+    spans = zip(*(ends.tolist() for ends in _inside(data, cells, 1)), strict=True)
+    times = [str(padded[begin:stop], "utf-8", "replace") for begin, stop in spans]
+    return dated(block, times, _lacking(cells, columns[1]))
+
+
+def _lacking(cells: Cells, column: int) -> dict[int, str]:
+    """Return the records that have no cell in a column, and how that is said."""
+    return {
+        row: f"there is no column {column + 1}: the record has {cells.size[row]}"
+        for row in np.flatnonzero(cells.size <= column).tolist()
+    }
+
+
+def _inside(data: Bytes, cells: Cells, number: int) -> tuple[Ints, Ints]:
+    """Return where the cells of one of the columns begin and end, without quotes around them."""
+    begin, stop = cells.cells[number]
     quoted = (data[begin] == 34) & (stop - begin > 1) & (data[stop - 1] == 34) & (cells.size > 0)
-    return settle(padded, begin + quoted, stop - quoted, faults, kept)
+    return begin + quoted, stop - quoted
 
 
 # -- records and cells ------------------------------------------------------------------------
@@ -217,7 +259,7 @@ def _record_ends(text: bytes, delimiter: bytes) -> Iterator[int]:
         yield at - 1
 
 
-def _cells_together(text: bytes, length: int, delimiter: bytes, column: int) -> Cells:
+def _cells_together(text: bytes, length: int, delimiter: bytes, columns: list[int]) -> Cells:
     """Cut a text whose quotes are regular; see `Cells`."""
     data = array_of(text)
     marks = (data == delimiter[0]) | (data == 10)
@@ -230,16 +272,19 @@ def _cells_together(text: bytes, length: int, delimiter: bytes, column: int) -> 
     start, first = np.zeros_like(end), np.zeros_like(feeds)
     start[1:], first[1:] = end[:-1] + 1, feeds[:-1] + 1
     count = feeds - first + 1
-    at = first + column
-    begin = start if column == 0 else marked.take(at - 1, mode="clip") + 1
-    stop = marked.take(at, mode="clip")
     end = end - ((end > start) & (data[end - 1] == 13))
-    lacks = count <= column
-    begin = np.where(lacks, start, begin)
-    return Cells(start, end, begin, np.where(lacks, end, np.minimum(stop, end)), count)
+    cells = []
+    for column in columns:
+        at = first + column
+        begin = start if column == 0 else marked.take(at - 1, mode="clip") + 1
+        stop = marked.take(at, mode="clip")
+        lacks = count <= column
+        begin = np.where(lacks, start, begin)
+        cells.append((begin, np.where(lacks, end, np.minimum(stop, end))))
+    return Cells(start, end, count, cells)
 
 
-def _cells_singly(text: bytes, ends: Iterable[int], delimiter: bytes, column: int) -> Cells:
+def _cells_singly(text: bytes, ends: Iterable[int], delimiter: bytes, columns: list[int]) -> Cells:
     """Cut any text into records and cells; a record with an open quote has no cells."""
     rows = []
     start = 0
@@ -248,11 +293,12 @@ def _cells_singly(text: bytes, ends: Iterable[int], delimiter: bytes, column: in
         spans = list(_spans(text, start, end, delimiter))
         if not spans or spans[-1][1] != end:
             spans = []
-        begin, stop = spans[column] if column < len(spans) else (start, end)
-        rows.append((start, end, begin, stop, len(spans)))
+        cells = [spans[column] if column < len(spans) else (start, end) for column in columns]
+        rows.append((start, end, len(spans), *chain(*cells)))
         start = feed + 1
-    table = np.array(rows, np.int64).reshape(-1, 5)
-    return Cells(*(np.ascontiguousarray(values) for values in table.T))
+    table = np.array(rows, np.int64).reshape(-1, 3 + 2 * len(columns))
+    begun, ended, size, *others = (np.ascontiguousarray(values) for values in table.T)
+    return Cells(begun, ended, size, [*zip(others[::2], others[1::2], strict=True)])
 
 
 def _spans(text: bytes, start: int, end: int, delimiter: bytes) -> Iterator[tuple[int, int]]:

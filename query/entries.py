@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Value = str | int | tuple[str, ...] | tuple[int, ...] | None
 LISTS: Final = ("country", "mnt_by", "descr", "origins")
-_ROUTED: Final = ("route", "origins")
+ROUTES: Final = ("route", "origins")
 
 
 class Coded(NamedTuple):
@@ -42,14 +42,16 @@ class Entries:
     """Hold k distinct answers: the piece and route of each, and how to ask for it.
 
     ``pieces`` (k,) are pieces of the index, never -1; ``routes`` has, where asked for, the longest
-    route of each, None without one. ``whole`` marks the nets that no other net crosses.
+    route of each, None without one. ``whole`` marks the nets that no other net crosses. What lies
+    behind all pieces has an answer that is asked for every column. ``read`` reads a column of one.
     """
 
     def __init__(
         self, known: Dictionaries, pieces: Ints, routes: Sequence[Route | None] | None,
-        ask: Callable[[int], Answer],
+        ask: Callable[[int], Answer], read: Callable[[Answer, str], Value] | None = None,
     ) -> None:  # fmt: skip
         self._known, self.pieces, self._routes = known, pieces, routes
+        self._reading = read or value_of
         self._asked: dict[int, Answer] = {}
         self._coded: dict[str, Coded] = {}
         self._asking = ask
@@ -82,7 +84,7 @@ class Entries:
         if self.whole.all():
             return found
         cut = np.flatnonzero(~self.whole).tolist()
-        values = (value_of(self.answer(entry), name) for entry in cut)
+        values = (self._reading(self.answer(entry), name) for entry in cut)
         asked = texts_of([text_of(value, between).encode("utf-8", "replace") for value in values])
         source = np.full(len(self), len(found.buffers), np.int8)
         start, length = np.empty(len(self), np.int64), np.empty(len(self), np.int64)
@@ -100,10 +102,10 @@ class Entries:
     def _read(self, name: str) -> Coded:
         if name == "error":
             return Coded((), np.full(len(self), -1, np.int64))
-        if name in _ROUTED and self._routes is not None:
+        if name in ROUTES and self._routes is not None:
             return coded([route and _of_route(route, name) for route in self._routes])
         if name not in OF_NETS:
-            return coded([value_of(self.answer(entry), name) for entry in range(len(self))])
+            return coded([self._reading(self.answer(entry), name) for entry in range(len(self))])
         return _told_apart(self._of_nets(name, "\n"), name)
 
 

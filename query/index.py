@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Dictionaries
+    from .days import Day
     from .desk import Desk
     from .ladder import Memory
-    from .past import Day, Times
+    from .past import Times
     from .tenures import History
 
 Query = Address | Network
@@ -289,34 +290,38 @@ class Index:
 
     @overload
     def lookup_many(
-        self, addresses: Iterable[Query], *, columns: None = None
+        self, addresses: Iterable[Query], *, columns: None = None, at: Day | None = None
     ) -> Iterator[Answer]: ...
 
     @overload
-    def lookup_many(self, addresses: Any, *, columns: Sequence[str]) -> dict[str, NDArray[Any]]: ...
+    def lookup_many(
+        self, addresses: Any, *, columns: Sequence[str], at: Day | None = None
+    ) -> dict[str, NDArray[Any]]: ...
 
     def lookup_many(
-        self, addresses: Any, *, columns: Sequence[str] | None = None
+        self, addresses: Any, *, columns: Sequence[str] | None = None, at: Day | None = None
     ) -> Iterator[Answer] | dict[str, NDArray[Any]]:
         """Yield the answer to each query, in order; or return some columns of all answers.
 
         ``columns`` are those of `rirdex batch` (`columns.COLUMNS`). Then the addresses may be
         arrays, as in `match_many`, and prefixes and ranges beside them; each column is an array
         (n,): `depth` int32, -1 = none; the others of objects, str or None, lists as tuples.
+        ``at`` is an earlier day, as in `lookup`.
 
-        Raises `AddressError` with ``position``, `BatchError` for an unknown column, `DeskError`.
+        Raises `AddressError` with ``position``, `DateError`, `BatchError` for an unknown column,
+        `DeskError`.
         """
         if columns is None:
-            return self._each(addresses)
+            return self._each(addresses, at)
         from .columnar import answer_columns
 
-        return answer_columns(self, addresses, columns)
+        return answer_columns(self, addresses, columns, at)
 
-    def _each(self, addresses: Iterable[Query]) -> Iterator[Answer]:
+    def _each(self, addresses: Iterable[Query], at: Day | None) -> Iterator[Answer]:
         lookup = self.lookup
         for position, address in enumerate(addresses):
             try:
-                yield lookup(address)
+                yield lookup(address, at=at)
             except AddressError as error:
                 raise AddressError(str(error), position) from None
 

@@ -36,6 +36,7 @@ from .blocks import (
     trim,
     whole_lines,
 )
+from .dated import dated
 from .delimited import open_records
 from .found import find_block, whole_words
 
@@ -72,6 +73,7 @@ def open_blocks(
     form: str,
     *,
     field: str | None = None,
+    time_field: str | None = None,
     keep: bool = False,
     header: bool | None = None,
     size: int = 1 << 20,
@@ -82,7 +84,8 @@ def open_blocks(
     header then) or its number from 1; of jsonl a member, `a.b` for `b` in `a`. Without it a column
     or member `ip` (or a column `address` and the like), else the first column. ``header`` says
     whether csv and tsv have one; by default they do where the first record has the name, or a word
-    that is no address in the column of the number.
+    that is no address in the column of the number. ``time_field`` is where the time of each row
+    stands (`dated`), named like ``field``.
 
     Raises `InputError`.
     """
@@ -91,11 +94,19 @@ def open_blocks(
     if form in _DELIMITERS:
         delimiter = _DELIMITERS[form]
         return Reading(
-            *open_records(stream, delimiter, field=field, keep=keep, header=header, size=size)
-        )
+            *open_records(
+                stream, delimiter, field=field, time_field=time_field, keep=keep, header=header,
+                size=size,
+            )
+        )  # fmt: skip
     if form == "jsonl":
-        block = partial(_object_block, field=field or _FIELD, keep=keep)
+        block = partial(_object_block, field=field or _FIELD, time_field=time_field, keep=keep)
         return Reading((), pieces(stream, size, whole_lines), block)
+    if time_field is not None:
+        raise InputError(
+            f"input of the form {form!r} has no column or member with a time: "
+            "give csv, tsv or jsonl, or one day for all"
+        )
     if keep or field is not None:
         raise InputError(f"input of the form {form!r} has no columns to keep or to choose from")
     if form == "lines":
@@ -196,13 +207,15 @@ def line_quads(text: bytes) -> tuple[Ints, Ints, Numbers, Flags]:
 # -- JSON lines -------------------------------------------------------------------------------
 
 
-def _object_block(piece: Piece, field: str, keep: bool) -> Block:
+def _object_block(piece: Piece, field: str, time_field: str | None, keep: bool) -> Block:
     text = piece.text
     if piece.fault:
         return faulty(text, piece.fault, [b"{}"] if keep else None)
     values: list[bytes] = []
     faults: dict[int, str] = {}
     kept: list[bytes] = []
+    times: list[str | None] = []
+    decoder = DECODER if time_field is None else _WITH_NUMBERS
     for line in text.split(b"\n"):
         line = line.strip(BLANKS).removeprefix(BOM)
         if not line:
@@ -210,7 +223,7 @@ def _object_block(piece: Piece, field: str, keep: bool) -> Block:
         try:
             if _depth(line) > _DEEPEST:
                 raise ValueError(f"it is nested more than {_DEEPEST} deep")
-            record = DECODER.decode(line.decode("utf-8"))
+            record = decoder.decode(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             record = None
             faults[len(values)] = f"broken JSON: {error}"[:200]
@@ -222,13 +235,32 @@ def _object_block(piece: Piece, field: str, keep: bool) -> Block:
         elif record is not None or len(values) not in faults:
             faults[len(values)] = "the line is no JSON object"
         values.append(value.encode("utf-8", "replace") if isinstance(value, str) else line)
+        times.append(_time(record, time_field))
         # A carriage return is a blank in JSON, and the end of a line to some readers.
         kept.append(line.replace(b"\r", b" ") if isinstance(record, dict) else b"{}")
     stops = np.array(list(accumulate(len(value) + 1 for value in values)), np.int64)
     start = np.zeros(len(values), np.int64)
     start[1:] = stops[:-1]
     joined = b"\n".join(values) + b"\n" + PAD
-    return settle(joined, start, stops - 1, faults, kept if keep else None)
+    block = settle(joined, start, stops - 1, faults, kept if keep else None)
+    if time_field is None:
+        return block
+    missing = f"the object has no text or number {time_field!r}"
+    return dated(block, times, {row: missing for row, text in enumerate(times) if text is None})
+
+
+def _time(record: object, field: str | None) -> str | None:
+    """Return the text or number that a member is, as it stands."""
+    value = _member(record, field) if isinstance(record, dict) and field is not None else None
+    if isinstance(value, _Number):
+        return value.text
+    return value if isinstance(value, str) else None
+
+
+class _Number(NamedTuple):
+    """Hold a number as it stands."""
+
+    text: str
 
 
 def _refuse(name: str) -> None:
@@ -238,6 +270,9 @@ def _refuse(name: str) -> None:
 # Numbers are not needed, and large ones take long.
 DECODER: Final = json.JSONDecoder(
     parse_constant=_refuse, parse_int=lambda _: 0, parse_float=lambda _: 0.0
+)
+_WITH_NUMBERS: Final = json.JSONDecoder(
+    parse_constant=_refuse, parse_int=_Number, parse_float=_Number
 )
 
 

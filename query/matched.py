@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -12,22 +11,23 @@ import numpy as np
 from . import layout
 from .addresses import Span, format_address
 from .audited import Ints, cells
-from .blocks import Block
+from .blocks import Block, Numbers
 from .columns import Texts
-from .entries import LISTS, Coded, Entries, Value, cleaned, value_of
+from .entries import LISTS, ROUTES, Coded, Entries, Value, cleaned, value_of
 from .many import pieces_of
 from .model import Answer
 from .records import Net
 from .render import clean
-from .routing import place_of, route_at
+from .routing import Route, place_of, route_at
 
 if TYPE_CHECKING:
+    from .earlier import Earlier
     from .index import Index
     from .store import Tables
 
 OF_ROWS: Final = ("ip", "input")  # the others are those of an answer
 RANKED: Final = ("contact", "contact_rule")
-_ROUTED: Final = ("route", "origins", *RANKED)
+_ROUTED: Final = (*ROUTES, *RANKED)
 _SHOWN: Final = 1000  # bytes of a query that is none
 
 
@@ -116,54 +116,89 @@ class Matched(NamedTuple):
 
 
 class Matcher:
-    """Match blocks for some columns. Raises `DeskError` when one of them needs the desk's files."""
+    """Match blocks for some columns. Raises `DeskError` when one of them needs the desk's files.
 
-    def __init__(self, index: Index, columns: Sequence[str]) -> None:
-        self._index = index
+    With ``earlier`` rows are answered for their days instead of today.
+    """
+
+    def __init__(
+        self, index: Index, columns: Sequence[str], earlier: Earlier | None = None
+    ) -> None:
+        self._index, self._earlier = index, earlier
         self._known = index.dictionaries
-        self._routed = bool(set(columns) & set(_ROUTED)) and len(index._tables.origin_asn) > 0
+        self._routed = not set(columns).isdisjoint(_ROUTED) and len(index._tables.origin_asn) > 0
+        if earlier is not None:
+            self._routed = not set(columns).isdisjoint(ROUTES)
         self._bounds: dict[int, list[int]] = {}
         if set(columns) & set(RANKED):
             self._bounds = _bounds(index)
 
     def match(self, block: Block) -> Matched:
         """Match the queries of a block."""
-        index, tables = self._index, self._index._tables
         singles: dict[int, Answer | str] = {}
+        alone: list[int] = []
         addresses: list[tuple[int, Span]] = []
         found: list[int] = []
         for row, asked in block.others.items():
             if isinstance(asked, str):
                 singles[row] = asked
             elif (piece := self._piece(asked)) is None:
-                piece = index._piece(asked.family, asked.first)
-                singles[row] = Answer(index, tables, written(asked), asked, piece)
+                alone.append(row)
             else:
                 addresses.append((row, asked))
                 found.append(piece)
         pieces = np.full(len(block.start), -1, np.int64)
         known = np.flatnonzero(block.known)
         numbers = block.numbers if len(known) == len(pieces) else block.numbers[known]
-        pieces[known] = pieces_of(index, numbers)
+        pieces[known] = pieces_of(self._index, numbers)
         pieces[[row for row, _ in addresses]] = found
-        keys = [pieces]
-        if self._routed:
-            keys.append(np.full(len(pieces), -1, np.int64))
-            keys[-1][known] = places4(tables, numbers)
-            for row, asked in addresses:
-                place = place_of(tables, asked.family, asked.first, asked.last)
-                keys[-1][row] = place if asked.family == 4 or place < 0 else ~place - 1
+        bounds = np.zeros(len(pieces), np.int64)
         if self._bounds:
-            keys.append(np.zeros(len(pieces), np.int64))
-            keys[-1][known] = np.searchsorted(self._bounds[4], numbers, "right")
+            bounds[known] = np.searchsorted(self._bounds[4], numbers, "right")
             for row, asked in addresses:
-                keys[-1][row] = bisect_right(self._bounds[asked.family], asked.first)
-        return self._told_apart(block, keys, singles)
+                bounds[row] = bisect_right(self._bounds[asked.family], asked.first)
+        if self._earlier is not None:
+            return self._then(self._earlier, block, pieces, bounds, alone, singles)
+        for row in alone:
+            singles[row] = self._answer(block, row)
+        keys = [bounds] if self._bounds else []
+        routes = None
+        if self._routed:
+            keys.append(self._places(known, numbers, addresses, len(pieces)))
+        first, entry = _told_apart(pieces, keys)
+        if self._routed:
+            routes = [self._route(place) for place in keys[-1][first].tolist()]
+        entries = Entries(
+            self._known, pieces[first], routes, lambda entry: self._answer(block, int(first[entry]))
+        )
+        return Matched(block, entries, entry, singles)
+
+    def _then(
+        self, earlier: Earlier, block: Block, pieces: Ints, bounds: Ints, alone: list[int],
+        singles: dict[int, Answer | str],
+    ) -> Matched:  # fmt: skip
+        """Match queries for earlier days. The route of an answer is then that of its last net."""
+        eras = earlier.eras(block)
+        others = earlier.others(block, eras, pieces, bounds, alone)
+        first, entry = _told_apart(pieces, [bounds] if self._bounds else [])
+        own = pieces[first]
+
+        def asked(entry: int) -> Answer:
+            number = int(own[entry]) - earlier.pieces
+            if number >= 0:
+                return others[number]
+            row = int(first[entry])
+            return earlier.answer(asked_by(block, row), int(eras[row]))
+
+        routes = earlier.routes(own, others) if self._routed else None
+        entries = Entries(self._known, own, routes, asked, earlier.value)
+        return Matched(block, entries, entry, singles)
 
     def _piece(self, asked: Span) -> int | None:
         """Return the piece whose chain answers for all of a range, -1 for none.
 
-        None where the range is to be asked by itself: where nets cross, or overrides are of ranges.
+        None where the range is to be asked by itself: where nets cross, or overrides are of ranges;
+        for an earlier day also where there is none, since others may have been.
         """
         tables = self._index._tables
         piece = self._index._piece(asked.family, asked.first)
@@ -178,38 +213,53 @@ class Matcher:
             if not is_block and Net(tables, piece, piece).bounds[1] >= asked.last:
                 return piece
             piece = tables.piece_above[piece]
-        return -1
+        return -1 if self._earlier is None else None
 
-    def _told_apart(
-        self, block: Block, keys: list[Ints], singles: dict[int, Answer | str]
-    ) -> Matched:
-        pieces = keys[0]
-        joined = pieces + 1
-        for key in keys[1:]:
-            values, codes = np.unique(key, return_inverse=True)
-            joined = joined * len(values) + codes
-        joined[pieces < 0] = -1
-        found, first, entry = np.unique(joined, return_index=True, return_inverse=True)
-        if len(found) and found[0] < 0:
-            first, entry = first[1:], entry - 1
-        routes = None
-        if self._routed:
-            tables = self._index._tables
-            routes = [
-                route_at(tables, 4, place) if place >= -1 else route_at(tables, 6, ~(place + 1))
-                for place in keys[1][first].tolist()
-            ]
-        ask = partial(self._asked, block, first)
-        return Matched(block, Entries(self._known, pieces[first], routes, ask), entry, singles)
+    def _places(
+        self, known: Ints, numbers: Numbers, addresses: list[tuple[int, Span]], count: int
+    ) -> Ints:
+        """Return the places of the longest routes around queries, -1 = none; of IPv6 -2 - place."""
+        tables = self._index._tables
+        found = np.full(count, -1, np.int64)
+        found[known] = places4(tables, numbers)
+        for row, asked in addresses:
+            place = place_of(tables, asked.family, asked.first, asked.last)
+            found[row] = place if asked.family == 4 or place < 0 else ~place - 1
+        return found
 
-    def _asked(self, block: Block, first: Ints, entry: int) -> Answer:
-        row = int(first[entry])
-        asked = block.others.get(row)
-        if not isinstance(asked, Span):
-            number = int(block.numbers[row])
-            asked = Span(4, number, number, "address")
+    def _route(self, place: int) -> Route | None:
+        tables = self._index._tables
+        return route_at(tables, 4, place) if place >= -1 else route_at(tables, 6, ~(place + 1))
+
+    def _answer(self, block: Block, row: int) -> Answer:
+        asked = asked_by(block, row)
         piece = self._index._piece(asked.family, asked.first)
         return Answer(self._index, self._index._tables, written(asked), asked, piece)
+
+
+def asked_by(block: Block, row: int) -> Span:
+    """Return the query of a row that has one."""
+    asked = block.others.get(row)
+    if isinstance(asked, Span):
+        return asked
+    number = int(block.numbers[row])
+    return Span(4, number, number, "address")
+
+
+def _told_apart(pieces: Ints, keys: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Return a row of each distinct answer, and the place of each row's among these, -1 for none.
+
+    ``keys`` tell apart rows of one piece.
+    """
+    joined = pieces + 1
+    for key in keys:
+        values, codes = np.unique(key, return_inverse=True)
+        joined = joined * len(values) + codes
+    joined[pieces < 0] = -1
+    found, first, entry = np.unique(joined, return_index=True, return_inverse=True)
+    if len(found) and found[0] < 0:
+        first, entry = first[1:], entry - 1
+    return first, entry
 
 
 def _bounds(index: Index) -> dict[int, list[int]]:

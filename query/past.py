@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .addresses import Span, address_object, shown
+from .addresses import Span, address_object
 from .authority import Authority, by_records
 from .cells import Json, day_text
-from .errors import DateError
+from .days import Day, day_of, number_of
 from .finding import inside_of
 from .layout import PLACEHOLDER, REGISTRY, ROLE_BITS
 from .model import Answer, Note, party_dict
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from .index import Index
     from .store import Tables
 
-Day = date | datetime | str
 _RANGES: Final = ("address", "prefix", "range")
 _KEPT: Final = 4096  # moments of an index
-_EPOCH: Final = date(1970, 1, 1).toordinal()
 _PARTIES: Final = ("holder", "user", "lessor", "lessee")
 
 
@@ -57,8 +55,8 @@ class Moment:
             key = (unit["registry"], unit["source"], unit["family"])
             place = bisect_right(unit["days"], asked.isoformat()) - 1
             self._places[key] = place
-            self._days[key] = _number(unit["days"][max(place, 0)]) if unit["days"] else 0
-        since = [_number(day) for day in self._meta["days"]]
+            self._days[key] = number_of(unit["days"][max(place, 0)]) if unit["days"] else 0
+        since = [number_of(day) for day in self._meta["days"]]
         # For both families and each code of net.origin: the first code of net.since that is later.
         self._later = [
             [bisect_right(since, day) for day in days] for days in self._by_origin(tables)
@@ -130,28 +128,6 @@ class Times:
         """Make the tables of the past unreadable once the index is closed."""
         if self.past is not None:
             self.past.release()
-
-
-def day_of(asked: Day) -> date:
-    """Return the day that a date, a time or a text of ISO 8601 names; times with a zone in UTC.
-
-    Raises `DateError`.
-    """
-    if isinstance(asked, str):
-        text = asked
-        try:
-            asked = datetime.fromisoformat(text.strip())
-        except ValueError:
-            raise DateError(f"{shown(text)} is no date: write it as 2025-03-02") from None
-    if isinstance(asked, datetime):
-        return (asked.astimezone(UTC) if asked.tzinfo else asked).date()
-    if not isinstance(asked, date):
-        raise DateError(f"{type(asked).__name__} is no date")
-    return asked
-
-
-def _number(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - _EPOCH
 
 
 def rows_around(past: PastTables, family: int, address: int) -> Iterator[int]:

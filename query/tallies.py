@@ -20,6 +20,7 @@ from .render import json_line
 from .tabulated import Table
 
 if TYPE_CHECKING:
+    from .earlier import Earlier
     from .index import Index
 
 BY: Final = ("holder", "lessee", "registry", "country", "verdict", "contact")
@@ -29,14 +30,17 @@ HEAD: Final = ("by", "value", "rows", "share")
 class Tallies:
     """Turn blocks of queries into counts; the counterpart of `batch.Batch`.
 
-    Raises `BatchError` for a column that there is not or that is the query itself, `DeskError`.
+    ``earlier`` answers for earlier days. Raises `BatchError` for a column that there is not or that
+    is the query itself, `DeskError`.
     """
 
-    def __init__(self, index: Index, columns: Sequence[str] = BY) -> None:
+    def __init__(
+        self, index: Index, columns: Sequence[str] = BY, earlier: Earlier | None = None
+    ) -> None:
         self._columns = tuple(dict.fromkeys(checked(columns)))
         if not {*OF_ROWS, "error"}.isdisjoint(self._columns):
             raise BatchError("rows are counted by columns of the answer, not by ip, input or error")
-        self._matcher = Matcher(index, self._columns)
+        self._matcher = Matcher(index, self._columns, earlier)
 
     def header(self) -> bytes:
         """Return nothing: counts have no schema."""

@@ -39,6 +39,8 @@ HOMES = {
     "polars": {"query/frames"},
     "pandas": {"query/frames"},
     "pyspark": {"query/spark"},
+    "jinja2": {"query/draft_texts"},
+    "xarf": {"query/xarf_reports"},
 }  # fmt: skip
 NO_NUMPY = {
     "query/many",
@@ -57,6 +59,8 @@ NO_NUMPY = {
     "query/lease_counts",
     "query/blocks",
     "query/delimited",
+    "query/dated",
+    "query/earlier",
     "query/found",
     "query/inputs",
     "query/columns",

@@ -118,7 +118,7 @@ def test_every_public_member_of_an_index_and_of_records_is_named() -> None:
         "Answer": {"desk", "memory", "tables", "around", "objects", "authority_of", "history"},
         "PastAnswer": {each for each in dir(model.Answer) if not each.startswith("_")},
         "Net": {"as_foreign", "as_object", "called", "org_code", "org_handle", "tables"},
-        "Object": {"org_code", "org_handle"},
+        "Object": {"as_object", "org_code", "org_handle"},
         "Contact": {"place", "tables", "to_ranked"},
         "Lease": {"answer"},
     }

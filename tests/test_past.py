@@ -403,7 +403,7 @@ def test_days_are_read_as_dates_times_and_texts(make: Make) -> None:
         (datetime(2025, 1, 31, 23, tzinfo=UTC), "Birch Hosting"),
     ):  # fmt: skip
         assert index.lookup("10.0.1.7", at=at).chain[-1].party.name == expected
-    for wrong in ("yesterday", "2025-02-30", "", "2025"):
+    for wrong in ("yesterday", "2025-02-30", "", "2025", "0001-01-01T00:00:00+05:00"):
         with pytest.raises(DateError):
             index.lookup("10.0.1.7", at=wrong)
 
