@@ -62,7 +62,11 @@ class Moment:
             [bisect_right(since, day) for day in days] for days in self._by_origin(tables)
         ]
         self._always = not since
-        self._shown = self._by_origin(past) if past else [[], []]
+        self.shown = self._by_origin(past) if past else [[], []]
+        self._registry = [str(item["registry"]) for item in tables.meta["origins"]]
+        self._past_registry = (
+            [str(item["registry"]) for item in past.meta["origins"]] if past else []
+        )
 
     def _by_origin(self, tables: Tables) -> list[list[int]]:
         """Return for both families the day that counts for each code of net.origin."""
@@ -84,8 +88,15 @@ class Moment:
         past = self.past
         if past is None:
             return False
-        day = self._shown[row >= past.nets4][past.net_origin[row]]
+        day = self.shown[row >= past.nets4][past.net_origin[row]]
         return bool(past.net_from[row] <= day <= past.net_to[row])
+
+    def registry(self, net: Net) -> str:
+        """Return the registry of a net, faster than the net does."""
+        tables = net._tables
+        names = self._past_registry if tables.prefix else self._registry
+        found: str = names[tables.net_origin[net._id]]
+        return found
 
     def snapshot(self, registry: str, source: str, family: int) -> Snapshot | None:
         """Return the snapshot of a source that counts, None where the source is not held."""
@@ -162,8 +173,13 @@ def _older(moment: Moment, span: Span) -> list[Net]:
     past = moment.past
     if past is None:
         return []
-    rows = rows_around(past, span.family, span.first)
-    nets = [Net(past, row, row) for row in rows if moment.showed(row)]
+    origin, begin, end = past.net_origin, past.net_from, past.net_to
+    days = moment.shown[span.family == 6]
+    nets = [
+        Net(past, row, row)
+        for row in rows_around(past, span.family, span.first)
+        if begin[row] <= days[origin[row]] <= end[row]  # as `Moment.showed`
+    ]
     if span.first == span.last:
         return nets
     return [net for net in nets if net.bounds[1] >= span.last]
@@ -171,11 +187,17 @@ def _older(moment: Moment, span: Span) -> list[Net]:
 
 def _in_order(nets: list[Net]) -> list[Net]:
     """Put nets into the order of a chain: larger first, then by role, then as they came."""
+    return [net for *_, net in _keyed(nets)]
+
+
+def _keyed(nets: list[Net]) -> list[tuple[int, int, int, Net]]:
+    """Return nets in order, each behind what orders it: size, role, place."""
     keyed = []
     for place, net in enumerate(nets):
         first, last = net.bounds
         keyed.append((first - last, _role(net), place, net))
-    return [net for *_, net in sorted(keyed)]
+    keyed.sort()
+    return keyed
 
 
 def _role(net: Net) -> int:
@@ -209,21 +231,24 @@ def _merged(
 
     Where that is not today's, nets of it that are there still are in no chain of today.
     """
-    found = _in_order([*reversed(nets), *reversed(older)])
-    registries = _registries(found)
-    if len(registries) != 1 or registries != _registries(present):
-        found = nets_around(index, moment, span)
-        registries = _registries(found)
-    found = [net for net in found if _role(net) != PLACEHOLDER]
+    keyed = _keyed([*reversed(nets), *reversed(older)])
+    registries = _registries(moment, keyed)
+    if len(registries) != 1 or not present or moment.registry(present[0]) not in registries:
+        keyed = _keyed(nets_around(index, moment, span))
+        registries = _registries(moment, keyed)
+    found = [net for _, role, _, net in reversed(keyed) if role != PLACEHOLDER]
     if len(registries) > 1:
-        chosen = by_records(index._tables, span, found).registry
-        registries = {chosen} if chosen in registries else {found[-1].registry}
-    return [net for net in reversed(found) if not registries or net.registry in registries]
+        chosen = by_records(index._tables, span, found[::-1]).registry
+        registries = {chosen} if chosen in registries else {found[0].registry}
+    if not registries:
+        return found
+    return [net for net in found if moment.registry(net) in registries]
 
 
-def _registries(nets: list[Net]) -> set[str]:
+def _registries(moment: Moment, keyed: list[tuple[int, int, int, Net]]) -> set[str]:
     """Return the registries of the nets that are somebody's."""
-    return {net.registry for net in nets if _role(net) not in (REGISTRY, PLACEHOLDER)}
+    nobodys = (REGISTRY, PLACEHOLDER)
+    return {moment.registry(net) for _, role, _, net in keyed if role not in nobodys}
 
 
 class PastAnswer(Answer):
