@@ -118,9 +118,10 @@ def build(
         writer.seal(file.path, build_id, digest)
         size = os.stat(file.path).st_size
         writer.swap_in(file.path, target)
+    notes = [*meta["warnings"], *(snapshots.told(meta["past"]) if old else ())]
     return Summary(
         target, maker.reports, skipped, meta["counts"]["nets"], meta["counts"]["objects"], size,
-        time.monotonic() - begin, meta["warnings"],
+        time.monotonic() - begin, notes,
     )  # fmt: skip
 
 

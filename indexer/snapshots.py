@@ -10,7 +10,7 @@ so that a source that was not downloaded today stays, as it was last seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -121,6 +121,17 @@ def _sides(made: Store, previous: Store) -> list[Side]:
     """Return the index of the dumps, the present of the previous one, and its past, if any."""
     sides = [Side(Tables(made)), Side(Tables(previous))]
     return sides + ([Side(PastTables(previous))] if previous.meta["past"]["nets"] else [])
+
+
+def told(past: Json) -> Iterator[str]:
+    """Yield what the summary of a build says of the past."""
+    days: dict[str, set[str]] = {}
+    for unit in past["units"]:
+        days.setdefault(unit["source"], set()).update(unit["days"])
+    for source, known in days.items():
+        count = f"{len(known)} snapshot{'s' if len(known) > 1 else ''}"
+        yield f"{source}: {count}, the present is of {max(known)}"
+    yield f"states of nets that are over: {past['nets']:,}"
 
 
 def _seen(side: Side) -> Seen:

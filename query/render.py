@@ -324,7 +324,7 @@ def info_text(meta: Json, path: str, size: int, build_id: str) -> Iterator[str]:
         ),
         ("registry", "source", "family", "snapshots", "first", "last"),
     )  # fmt: skip
-    yield f"{meta['past']['nets']:,} nets as they were earlier"
+    yield f"states of nets that are over: {meta['past']['nets']:,}"
     yield ""
     sizes = sorted(meta["tables"].items(), key=lambda row: -int(row[1]["size"]))
     yield from table(((name, f"{row['size']:,}") for name, row in sizes), ("table", "bytes"))
