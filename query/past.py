@@ -93,10 +93,8 @@ class Moment:
 
     def registry(self, net: Net) -> str:
         """Return the registry of a net, faster than the net does."""
-        tables = net._tables
-        names = self._past_registry if tables.prefix else self._registry
-        found: str = names[tables.net_origin[net._id]]
-        return found
+        names = self._past_registry if net._tables.prefix else self._registry
+        return names[int(net._tables.net_origin[net._id])]
 
     def snapshot(self, registry: str, source: str, family: int) -> Snapshot | None:
         """Return the snapshot of a source that counts, None where the source is not held."""
