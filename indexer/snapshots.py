@@ -11,13 +11,13 @@ so that a source that was not downloaded today stays, as it was last seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from datetime import date, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rirdex.query import layout
+from rirdex.query.days import day_at, number_of
 from rirdex.query.errors import Damaged, Error
 from rirdex.query.store import PastTables, Store, Tables, whole_digest
 
@@ -30,7 +30,6 @@ from .timeline import Days, Line, Matcher, inserted, joined
 from .turnover import changed_hands, rejudged
 from .writer import IndexFile
 
-_EPOCH: Final = date(1970, 1, 1)
 Json = dict[str, Any]
 
 
@@ -111,7 +110,7 @@ def extend(
     past.write(kept)
     units = _all_units(common, before, previous, seen, made)
     meta["past"] = past.meta() | {
-        "days": [_day(day) for day in begun.tolist()], "sources": common.sources,
+        "days": [day_at(day).isoformat() for day in begun.tolist()], "sources": common.sources,
         "units": _to_json(units),
     }  # fmt: skip
     return kept, meta
@@ -270,8 +269,4 @@ def _from_json(units: list[Json]) -> Seen:
 
 
 def _numbers(days: list[str]) -> list[int]:
-    return [(date.fromisoformat(day) - _EPOCH).days for day in days]
-
-
-def _day(number: int) -> str:
-    return (_EPOCH + timedelta(number)).isoformat()
+    return [number_of(day) for day in days]

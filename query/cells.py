@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from .days import day_at
 from .raw import raw_offset
 
 if TYPE_CHECKING:
     from .store import Tables
 
 Json = dict[str, Any]
-_EPOCH = date(1970, 1, 1)
 
 
 def text_at(tables: Tables, name: str, code: int) -> str | None:
@@ -30,7 +30,7 @@ def list_at(tables: Tables, name: str, code: int) -> tuple[str, ...]:
 
 def date_of(days: int) -> date | None:
     """Return a day counted from 1970, None for 0."""
-    return _EPOCH + timedelta(days) if days else None
+    return day_at(days) if days else None
 
 
 def day_text(value: date | None) -> str | None:

@@ -25,9 +25,9 @@ from .contacts import items_of
 from .errors import Error
 from .finding import ranged
 from .layout import INHERITED, RESULT_BITS
-from .leases import answer_of
+from .leases import answer_of, listing, within
 from .paired import Side
-from .parties import halves, holders, named, texts_of, upto
+from .parties import holders, named
 from .records import Net
 from .same import BIT, FIELDS, descr_of
 
@@ -176,8 +176,7 @@ def select(
             found, lambda side, ids: side.registry[side.labels_of(ids)] == number
         ))  # fmt: skip
     if country is not None:
-        wanted = country.strip().upper()
-        found = found.picked(_either(found, lambda side, ids: _listing(side, ids, wanted)))
+        found = found.picked(_either(found, lambda side, ids: _listing(side, ids, country)))
     if inside is not None:
         bounds = inside if isinstance(inside, Span) else ranged(inside)
         found = found.picked(_either(found, lambda side, ids: _within(side, ids, bounds)))
@@ -207,18 +206,12 @@ def _only(found: Compared, only: Collection[str]) -> Bools:
 
 
 def _listing(side: Side, ids: Ints, country: str) -> Bools:
-    lists = texts_of(side.tables, "country") or [""]
-    listing = np.array([country in text.split() for text in lists])
-    return np.asarray(listing[side.cell("net_country", ids)])
+    return np.asarray(listing(side.tables, country)[side.cell("net_country", ids)])
 
 
 def _within(side: Side, ids: Ints, bounds: Span) -> Bools:
     found = (ids < side.tables.nets4) == (bounds.family == 4)
-    rows = np.flatnonzero(found)
-    first, last = (divmod(end, 1 << 64) for end in (bounds.first, bounds.last))
-    begin_high, begin_low, end_high, end_low = halves(side.tables, ids[rows])
-    lower, upper = ((np.uint64(high), np.uint64(low)) for high, low in (first, last))
-    found[rows] = upto(*lower, begin_high, begin_low) & upto(end_high, end_low, *upper)
+    found[found] = within(side.tables, ids[found], bounds)
     return np.asarray(found)
 
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from .addresses import shown
 from .blocks import Block
-from .days import day_of
+from .days import day_of, number_of
 from .errors import DateError
 
-_EPOCH: Final = date(1970, 1, 1).toordinal()
-_LAST: Final = date.max.toordinal()
+_FIRST: Final = number_of(date.min)
+_LAST: Final = number_of(date.max)
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 _DATE: Final = re.compile(r"\d{8}", re.ASCII)  # without hyphens, as ISO 8601 has it, too
 # The day of such a time is the one that it begins with.
@@ -29,11 +29,6 @@ _PLAIN: Final = re.compile(
     re.ASCII,
 )
 _LONGEST: Final = 64  # letters of a time
-
-
-def number_of(day: date) -> int:
-    """Return a day as its number."""
-    return day.toordinal() - _EPOCH
 
 
 def day_number(text: str) -> int | None:
@@ -56,7 +51,7 @@ def _read(text: str) -> int | None:
         day = math.floor(seconds / (86_400_000 if 1e12 <= abs(seconds) < 1e13 else 86_400))
     except (DateError, OverflowError):
         return None
-    return day if 0 < day + _EPOCH <= _LAST else None
+    return day if _FIRST <= day <= _LAST else None
 
 
 def dated(block: Block, times: Sequence[str | None], faults: dict[int, str]) -> Block:

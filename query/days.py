@@ -33,6 +33,11 @@ def day_of(asked: Day) -> date:
     return asked
 
 
-def number_of(day: str) -> int:
-    """Return a day of ISO 8601 as days since 1970."""
-    return date.fromisoformat(day).toordinal() - _EPOCH
+def number_of(day: date | str) -> int:
+    """Return a day, or its text in ISO 8601, as days since 1970."""
+    return (date.fromisoformat(day) if isinstance(day, str) else day).toordinal() - _EPOCH
+
+
+def day_at(number: int) -> date:
+    """Return the day that is so many days after the first of 1970."""
+    return date.fromordinal(_EPOCH + number)

@@ -11,7 +11,6 @@ IANA's begins or ends. Every range has its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +19,7 @@ import numpy as np
 from .addresses import Span
 from .audited import Bools, Ints, cells, first_up
 from .blocks import Block, Numbers
-from .dated import number_of
-from .days import Day, day_of
+from .days import Day, day_at, day_of, number_of
 from .entries import Value, value_of
 from .layout import PLACEHOLDER, REGISTRY, ROLE_BITS
 from .matched import asked_by, written
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from .store import Tables
 
 _KEPT: Final = 1 << 14  # answers that are kept from block to block
-_EPOCH: Final = date(1970, 1, 1)
 Key = tuple[Any, ...]
 
 
@@ -137,7 +134,7 @@ class Earlier:
     def _moment(self, era: int) -> Moment:
         found = self._moments.get(era)
         if found is None:
-            day = _EPOCH + timedelta(int(self._begins[era]))
+            day = day_at(int(self._begins[era]))
             found = self._moments[era] = self._index.times.moment(day)
         return found
 

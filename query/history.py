@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final
 
 from .addresses import Span
 from .authority import moves
+from .days import day_at
 from .finding import inside_of, ranged
 from .layout import PLACEHOLDER, REGISTRY, ROLE_BITS
-from .names import normal
+from .names import one_party
 from .past import rows_around
 from .records import Net
 from .rpsl import attributes
-from .tenures import YEAR, Gap, History, Ranged, State, Tenure, Told
+from .tenures import UNDATED, YEAR, Gap, History, Ranged, State, Tenure, Told
 
 if TYPE_CHECKING:
     from .addresses import Network
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .store import PastTables
 
 _CHANGED: Final = re.compile(r"(?:\A|\s)((?:19|20)\d{6})\s*\Z")
-_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 def history(index: Index, query: str | Network | Span) -> History:
@@ -90,7 +90,7 @@ class Days:
 
     def of(self, net: Net) -> list[date]:
         """Return the days on which a net's source was looked at."""
-        return self._days.get((net.registry, net.source, net.family)) or [date.min]
+        return self._days.get((net.registry, net.source, net.family)) or [UNDATED]
 
     def years(self, net: Net) -> float:
         """Return for how many years a net's source has been looked at."""
@@ -102,7 +102,7 @@ class Days:
         tables = net.tables
         if tables.prefix:
             ends = (tables.net_from[net.id], tables.net_to[net.id])
-            first, last = (date.fromordinal(_EPOCH + day) for day in ends)
+            first, last = map(day_at, ends)
         else:
             known = self.of(net)
             codes = tables.net_since
@@ -171,17 +171,7 @@ def _goes_on(days: Days, state: State, following: State) -> bool:
         near = ended == following.first_seen
     else:
         near = ended is None or began is None or began < ended
-    return near and _one_party(state.net, following.net)
-
-
-def _one_party(one: Net, other: Net) -> bool:
-    """Say whether two nets name one party: by the handle, else by the normalised name."""
-    (name, handle), (other_name, other_handle) = one.called, other.called
-    if handle and handle == other_handle:
-        return True
-    return name is not None and other_name is not None and (
-        name == other_name or normal(name) == normal(other_name)
-    )  # fmt: skip
+    return near and one_party(state.net.called, following.net.called)
 
 
 def _gaps(days: Days, tenures: Iterable[Tenure]) -> Iterator[Gap]:

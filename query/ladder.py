@@ -21,7 +21,7 @@ from .records import Net, Object, chain_of
 from .rpsl import attributes, decode, lines_of
 
 if TYPE_CHECKING:
-    from .desk import Csirt, Desk, Form, Verdict
+    from .desk import Csirt, Desk, Form, Override, Verdict
     from .model import Answer
 
 # Attributes that name people or roles of an object, of RPSL and of ARIN's bulk text.
@@ -82,7 +82,11 @@ def in_order(answer: Answer, *, guess: bool = False) -> Iterator[Contact]:
         known = judged.get((mailbox, org))
         if known is None:
             handle = place.org_handle if place is not None else None
-            known = judged[mailbox, org] = _judged(memory, mailbox, handle)
+            if len(judged) >= _REMEMBERED:
+                judged.clear()
+            known = judged[mailbox, org] = judged_by(
+                memory.desk, mailbox, (handle,) if handle else ()
+            )
         verdict, contact.form = known
         if mailbox is not None:
             seen.add(mailbox)
@@ -110,14 +114,9 @@ def _found(answer: Answer, desk: Desk, guess: bool) -> Iterator[Contact]:
         yield from _guesses(answer)
 
 
-def _judged(memory: Memory, mailbox: str | None, handle: str | None) -> Judged:
-    """Return what the desk says of a mailbox and an organisation; make room to keep it."""
-    orgs = (handle,) if handle else ()
-    if len(memory.judged) >= _REMEMBERED:
-        memory.judged.clear()
-    desk = memory.desk
-    verdict = desk.judge(mailbox, orgs) if mailbox else None
-    return verdict, desk.form(mailbox, orgs)
+def judged_by(desk: Desk, mailbox: str | None, orgs: tuple[str, ...]) -> Judged:
+    """Return what the desk says of a mailbox and organisations: a verdict, and a form."""
+    return desk.judge(mailbox, orgs) if mailbox else None, desk.form(mailbox, orgs)
 
 
 def _own_results(answer: Answer) -> list[Contact]:
@@ -139,11 +138,16 @@ def _overrides(answer: Answer, desk: Desk, own: list[Contact]) -> Iterator[Conta
         systems |= {int(item.key[2:])} if item.kind == "aut-num" else set()
     mailboxes = [contact.mailbox for contact in own if contact.mailbox]
     for entry in desk.overrides_for(answer.span, systems, orgs, mailboxes):
-        mailbox = entry.contact if "://" not in entry.contact else None
-        contact = Contact(answer.tables, None, mailbox, "user.override", refers=entry.match)
-        contact.url = None if mailbox else entry.contact
-        contact.reason = entry.note
-        yield contact
+        yield overriding(answer, entry)
+
+
+def overriding(answer: Answer, entry: Override) -> Contact:
+    """Return what a line of the user's own table says as a contact."""
+    mailbox = entry.contact if "://" not in entry.contact else None
+    contact = Contact(answer.tables, None, mailbox, "user.override", refers=entry.match)
+    contact.url = None if mailbox else entry.contact
+    contact.reason = entry.note
+    return contact
 
 
 def _tells(answer: Answer) -> bool:

@@ -108,11 +108,11 @@ def select(
     role = cells(tables, "piece_role", rows) & layout.ROLE_BITS
     rows = rows[(role != layout.REGISTRY) & (role != layout.PLACEHOLDER)]
     if bounds is not None:
-        rows = rows[_within(tables, rows, bounds)]
+        rows = rows[within(tables, rows, bounds)]
     if registry is not None:
         rows = rows[_published(index, registry)[cells(tables, "net_origin", rows)]]
     if country is not None:
-        rows = rows[_listing(tables, country)[cells(tables, "net_country", rows)]]
+        rows = rows[listing(tables, country)[cells(tables, "net_country", rows)]]
     if blocks is not None:
         rows = rows[np.isin(holders(tables, rows), blocks)]
     if lessee is not None:
@@ -157,8 +157,8 @@ def _window(tables: Tables, bounds: Span) -> tuple[int, int]:
     return base + bisect_left(begins, low, 0, behind), base + behind
 
 
-def _within(tables: Tables, rows: Ints, bounds: Span) -> Bools:
-    """Mark the nets of a `_window` that lie whole inside its range."""
+def within(tables: Tables, rows: Ints, bounds: Span) -> Bools:
+    """Mark the nets, of the family of a range, that lie whole inside it."""
     first, last = (divmod(end, 1 << 64) for end in (bounds.first, bounds.last))
     begin_high, begin_low, end_high, end_low = halves(tables, rows)
     lower, upper = ((np.uint64(high), np.uint64(low)) for high, low in (first, last))
@@ -172,7 +172,8 @@ def _published(index: Index, registry: str) -> Bools:
     return np.array([name == registry.upper() for name in names])
 
 
-def _listing(tables: Tables, country: str) -> Bools:
+def listing(tables: Tables, country: str) -> Bools:
+    """Mark the codes of net.country whose lists have a country."""
     wanted = country.strip().upper()
     return np.array([wanted in text.split() for text in texts_of(tables, "country") or [""]])
 

@@ -21,6 +21,7 @@ from unicodedata import category, normalize
 _ENTITY = re.compile(r"&#?[0-9A-Za-z]{1,31};")
 _ENTITY_BYTES = re.compile(_ENTITY.pattern.encode())
 _PASSES: Final = 4  # of entities within entities: dumps have &amp;amp;
+Called = tuple[str | None, str | None]  # a name and an organisation handle
 _SLICE: Final = 1 << 10  # texts folded in one piece; 2^14 took a fifth longer
 _WORD = re.compile(r"[A-Z]{3,}")
 
@@ -131,6 +132,14 @@ def same_name(left: str, right: str) -> bool:
     """Say whether two names are one company's. A blank name is nobody's."""
     form = normal(left)
     return form != "" and form == normal(right)
+
+
+def one_party(one: Called, other: Called) -> bool:
+    """Say whether two names with handles are one party's: by the handle, else by the name."""
+    (name, handle), (other_name, other_handle) = one, other
+    if handle and handle == other_handle:
+        return True
+    return same_name(name or "", other_name or "")
 
 
 def stem(netname: str) -> str:

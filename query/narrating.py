@@ -18,6 +18,7 @@ from .console import NO_MATCH, USAGE, complain, write
 from .errors import AddressError
 from .index import open_index
 from .options import index_option
+from .tenures import UNDATED
 
 if TYPE_CHECKING:
     from .tenures import History, Ranged, State, Tenure
@@ -110,8 +111,8 @@ def _relation(ranged: Ranged) -> str:
 
 def _summary(ranged: Ranged) -> str:
     tenants = len(ranged.tenures)
-    first, last = ranged.watched
-    said = f"{tenants} {'tenure' if tenants == 1 else 'tenures'} from {first} to {last}"
+    seen = _seen(*ranged.watched, "from ")
+    said = f"{tenants} {'tenure' if tenants == 1 else 'tenures'} {seen}"
     if ranged.changes and ranged.turnover is not None:
         said += f", {ranged.turnover:.1f} changes a year"
     return said if ranged.current else f"{said}; not there now"
@@ -140,7 +141,13 @@ def _tenure(ranged: Ranged, item: Tenure) -> str:
         facts.append("moved " + " to ".join(item.registries))
     facts.append(_length(item))
     bar = _bar(ranged, item.first_seen, end, "=", item.ended)
-    return render.clean(f"    {item.first_seen} to {end}  {bar}  " + "  ".join(filter(None, facts)))
+    seen = _seen(item.first_seen, end)
+    return render.clean(f"    {seen}  {bar}  " + "  ".join(filter(None, facts)))
+
+
+def _seen(first: date, last: date, before: str = "") -> str:
+    """Say between which days something was seen; the dumps of an index may tell no day at all."""
+    return "undated" if first == UNDATED else f"{before}{first} to {last}"
 
 
 def _length(item: Tenure) -> str:
@@ -172,7 +179,7 @@ def _changes(item: Tenure) -> Iterator[str]:
     for state in item.states:
         now = state.to_dict()
         if before is None:
-            yield render.clean(f"      {state.first_seen}: {_shown(state)}")
+            yield render.clean(f"      {now['first_seen'] or 'undated'}: {_shown(state)}")
         else:
             parts = (
                 f"{label} {_value(before[name])} -> {_value(now[name])}"

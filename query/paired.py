@@ -13,7 +13,6 @@ Registries' blocks and placeholders are nobody's nets and have no pairs. Nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -21,7 +20,8 @@ from numpy.typing import NDArray
 
 from . import layout
 from .audited import Bools, Ints, cells
-from .names import same_name
+from .days import number_of
+from .names import one_party
 from .parties import unheld
 from .records import Net
 from .rpsl import attributes
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .store import Tables
 
 Differing = Callable[[Ints, Ints], Bools]
-_EPOCH: Final = date(1970, 1, 1)
 # Classes of objects that names and contacts come from.
 _TELLING: Final = frozenset({"organisation", "role", "person", "irt", "mntner"})
 
@@ -132,7 +131,7 @@ def _fresh(index: Index, label: Ints, count: int) -> Ints:
     found = np.zeros(count, np.int64)
     for origin, number in zip(index.meta["origins"], label.tolist(), strict=True):
         day = index.meta["sources"][origin["file"]]["date"]
-        days = (date.fromisoformat(day) - _EPOCH).days - 1 if day else 0
+        days = number_of(day) - 1 if day else 0
         found[number] = min(days, found[number]) if found[number] else days
     return found
 
@@ -357,9 +356,4 @@ def _listed(rows: Ints, numbers: Ints, wanted: Ints) -> Iterator[tuple[int, int]
 
 
 def _moves(before: Net, after: Net) -> bool:
-    if before.registry == after.registry:
-        return False
-    (name, handle), (other_name, other_handle) = before.called, after.called
-    return bool(
-        (handle and handle == other_handle) or (name and other_name and same_name(name, other_name))
-    )
+    return before.registry != after.registry and one_party(before.called, after.called)

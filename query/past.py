@@ -51,9 +51,11 @@ class Moment:
         self._meta = tables.store.meta["past"]
         self._places: dict[tuple[str, str, int], int] = {}
         self._days: dict[tuple[str, str, int], int] = {}
+        self._units: dict[tuple[str, str, int], dict[str, Any]] = {}
         for unit in self._meta["units"]:
             key = (unit["registry"], unit["source"], unit["family"])
             place = bisect_right(unit["days"], asked.isoformat()) - 1
+            self._units[key] = unit
             self._places[key] = place
             self._days[key] = number_of(unit["days"][max(place, 0)]) if unit["days"] else 0
         since = [number_of(day) for day in self._meta["days"]]
@@ -97,17 +99,19 @@ class Moment:
         return names[int(net._tables.net_origin[net._id])]
 
     def snapshot(self, registry: str, source: str, family: int) -> Snapshot | None:
-        """Return the snapshot of a source that counts, None where the source is not held."""
-        for unit in self._meta["units"]:
-            if (unit["registry"], unit["source"], unit["family"]) == (registry, source, family):
-                place = max(self._places[registry, source, family], 0)
-                files = (self._meta["sources"][k]["name"] for k in unit["files"][place])
-                return Snapshot(unit["days"][place], tuple(files)) if unit["days"] else None
-        return None
+        """Return the snapshot of a source that counts, None where it is not held, or undated."""
+        key = (registry, source, family)
+        unit = self._units.get(key)
+        if unit is None or not unit["days"]:
+            return None
+        place = max(self._places[key], 0)
+        files = (self._meta["sources"][k]["name"] for k in unit["files"][place])
+        return Snapshot(unit["days"][place], tuple(files))
 
     def too_early(self, registry: str, source: str, family: int) -> bool:
         """Say whether the day lies before the first snapshot of a source."""
-        return self._places.get((registry, source, family), 0) < 0
+        key = (registry, source, family)
+        return self._places.get(key, 0) < 0 and bool(self._units[key]["days"])
 
 
 class Times:
@@ -252,11 +256,12 @@ def _registries(moment: Moment, keyed: list[tuple[int, int, int, Net]]) -> set[s
 class PastAnswer(Answer):
     """Answer one query for an earlier day; `now` is what is answered today."""
 
-    __slots__ = ("_moment",)
+    __slots__ = ("_moment", "_now")
 
     def __init__(self, answer: Answer, moment: Moment) -> None:
         super().__init__(answer._index, answer._tables, answer.query, answer._span, answer._piece)
         self._moment = moment
+        self._now: Answer | None = None
 
     @property
     def moment(self) -> Moment:
@@ -277,7 +282,9 @@ class PastAnswer(Answer):
     @property
     def now(self) -> Answer:
         """Return today's answer to the same query."""
-        return Answer(self._index, self._tables, self.query, self._span, self._piece)
+        if self._now is None:
+            self._now = Answer(self._index, self._tables, self.query, self._span, self._piece)
+        return self._now
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -344,15 +351,13 @@ class PastAnswer(Answer):
         return (*self._time_notes(), *super().notes)
 
     def _time_notes(self) -> Iterator[Note]:
-        if self.chain:
-            last = self.chain[-1]
-            snapshot = self.snapshot
-            if snapshot and self.moment.too_early(last.registry, last.source, last.family):
-                yield Note(
-                    "before-first-snapshot",
-                    f"the first snapshot of {last.source} is of {snapshot.date}; what was on "
-                    f"{self.moment.asked} is not known",
-                )
+        last = self.chain[-1] if self.chain else None
+        shown = self.snapshot
+        if last and shown is None:
+            yield Note("undated", "no dump tells its day; this is what the index holds")
+        elif last and shown and self.moment.too_early(last.registry, last.source, last.family):
+            said = f"the first snapshot of {last.source} is of {shown.date}; what was on "
+            yield Note("before-first-snapshot", f"{said}{self.moment.asked} is not known")
         now = self.now
         for name in self.changed:
             then = self.abuse if name == "contact" else getattr(self, name)
@@ -390,10 +395,6 @@ def _text(value: Any) -> str:
 
 def _same(one: Party | None, other: Party | None) -> bool:
     """Say whether two parties are one: by the handle, else by the name."""
-    if one is None or other is None:
-        return one is other
-    if one.handle and one.handle == other.handle:
-        return True
-    from .names import same_name
+    from .names import one_party
 
-    return same_name(one.name or "", other.name or "")
+    return one is other if one is None or other is None else one_party(one[:2], other[:2])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .addresses import as_number
 from .casework import Dropped
 from .contacts import Contact
-from .ladder import in_order
+from .ladder import in_order, judged_by, overriding
 from .records import Net, Party
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def _judged(answer: Answer, contact: Contact, orgs: tuple[str, ...]) -> str | No
         key = (mailbox and mailbox.lower(), place.org_code if place is not None else 0)
         known = memory.judged.get(key)
         if known is None:
-            verdict = memory.desk.judge(mailbox, orgs) if mailbox else None
-            known = verdict, memory.desk.form(mailbox, orgs)
+            known = judged_by(memory.desk, mailbox, orgs)
         verdict, contact.form = known
         if verdict and verdict.mark in _ASIDE:
             return verdict.reason
@@ -123,16 +122,9 @@ def by_net(answer: Answer, steps: Sequence[Step]) -> list[list[Contact]]:
 
 def own_contacts(answer: Answer, system: int | None, org: str | None) -> list[Contact]:
     """Return the desk's own contacts for an AS number or an organisation."""
-    desk = answer.desk
     systems, orgs = (() if system is None else (system,)), ((org,) if org else ())
-    found = []
-    for entry in desk.overrides_for(None, systems, orgs, ()):
-        mailbox = entry.contact if "://" not in entry.contact else None
-        contact = Contact(answer.tables, None, mailbox, "user.override", refers=entry.match)
-        contact.url = None if mailbox else entry.contact
-        contact.reason = entry.note
-        found.append(contact)
-    return found
+    entries = answer.desk.overrides_for(None, systems, orgs, ())
+    return [overriding(answer, entry) for entry in entries]
 
 
 def _matched(answer: Answer, chain: list[Net], match: str) -> Net | None:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 YEAR: Final = 365.25
+UNDATED: Final = date.min  # the day of a snapshot of which the dumps do not tell it
 
 
 class State:
     """Describe a net as it was from one snapshot to another; its members are read when asked for.
 
-    ``first_seen`` and ``last_seen`` are days of snapshots.
+    ``first_seen`` and ``last_seen`` are days of snapshots; `UNDATED` where no dump tells its day.
     """
 
     __slots__ = ("_index", "first_seen", "last_seen", "net")
@@ -114,7 +115,7 @@ class State:
     def to_dict(self) -> Json:
         """Return the state as in the JSON of a history."""
         return {
-            "first_seen": day_text(self.first_seen), "last_seen": day_text(self.last_seen),
+            "first_seen": _day(self.first_seen), "last_seen": _day(self.last_seen),
             "netname": self.netname, "name": self.name, "handle": self.handle,
             "descr": [*self.descr], "country": [*self.country], "status": self.status,
             "mnt_by": [*self.mnt_by], "contact": self.contact, "verdict": self.verdict,
@@ -193,7 +194,7 @@ class Tenure(NamedTuple):
             "name": self.name, "handle": self.handle, "country": [*self.country],
             "contact": self.contact, "registry": self.registry,
             "registries": [*self.registries], "role": self.last.net.role,
-            "first_seen": day_text(self.first_seen), "last_seen": day_text(self.last_seen),
+            "first_seen": _day(self.first_seen), "last_seen": _day(self.last_seen),
             "began_after": day_text(self.began_after), "ended": day_text(self.ended),
             "days": self.days, "states": [state.to_dict() for state in self.states],
         }  # fmt: skip
@@ -282,7 +283,7 @@ class Ranged(NamedTuple):
             "tenures": [item.to_dict() for item in self.tenures],
             "gaps": [item.to_dict() for item in self.gaps],
             "before": [item.to_dict() for item in self.told],
-            "watched": [day_text(day) for day in self.watched], "changes": self.changes,
+            "watched": [_day(day) for day in self.watched], "changes": self.changes,
             "turnover": None if self.turnover is None else round(self.turnover, 3),
         }  # fmt: skip
 
@@ -303,3 +304,7 @@ class History(NamedTuple):
             "schema_version": SCHEMA_VERSION, "query": self.query, "kind": self.span.kind,
             "ranges": [item.to_dict() for item in self.ranges],
         }  # fmt: skip
+
+
+def _day(day: date) -> str | None:
+    return None if day == UNDATED else day_text(day)

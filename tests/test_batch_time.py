@@ -40,7 +40,8 @@ from rirdex.query import Index, earlier, open_index
 from rirdex.query.batch import run
 from rirdex.query.blocks import InputError
 from rirdex.query.columns import COLUMNS
-from rirdex.query.dated import day_number, number_of
+from rirdex.query.dated import day_number
+from rirdex.query.days import number_of
 from rirdex.query.errors import AddressError, BatchError, DateError
 from rirdex.query.tallies import BY, Totals
 

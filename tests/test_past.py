@@ -595,6 +595,27 @@ def test_dumps_without_any_date_need_one(make: Make, tmp_path: Path) -> None:
     assert not (tmp_path / "u.rirdex").exists()
 
 
+def test_dumps_without_any_date_are_answered_for_any_day_and_say_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    dump = tmp_path / "ripe.db.inetnum"
+    dump.write_text(JANUARY)
+    build([str(dump)], str(tmp_path / "u.rirdex"))
+    with open_index(tmp_path / "u.rirdex") as index:
+        answer = index.lookup("10.0.1.7", at="2025-01-01")
+        assert isinstance(answer, PastAnswer)
+        assert answer.snapshot is None
+        assert answer.chain == index.lookup("10.0.1.7").chain != ()
+        assert answer.notes[0].code == "undated"
+        assert answer.to_dict()["at"] == {"asked": "2025-01-01", "snapshot": None, "files": []}
+        found = index.history("10.0.1.7").to_dict()["ranges"][-1]
+        assert found["watched"] == [None, None]
+        assert {(item["first_seen"], item["ended"]) for item in found["tenures"]} == {(None, None)}
+    for more in ([], ["--states"], ["-f", "csv"], ["-f", "json"]):
+        assert run(["history", "10.0.1.7", "-i", str(tmp_path / "u.rirdex"), *more]) == 0
+        assert "0001-01-01" not in capsys.readouterr().out
+
+
 def test_a_look_up_in_the_past_loads_neither_numpy_nor_the_indexer(story: str) -> None:
     code = (
         "import sys; from rirdex.query import open_index; "
