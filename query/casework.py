@@ -66,7 +66,8 @@ class Rung(NamedTuple):
     ``kinds`` are those of `KINDS` that were merged, since they have one mailbox; the first counts.
     ``mailbox`` or ``form`` (a URL) is None. ``lang`` is `ja` or `en`, a hint; ``wait`` the hours
     before the next rung is told. ``single`` wants a report for each address. ``now`` says that the
-    party is of today, not of the time of the incident. ``notes`` warn.
+    party is of today, not of the time of the incident. ``notes`` warn. ``countries`` are those of
+    the registration that leads to it.
     """
 
     kinds: tuple[str, ...]
@@ -81,6 +82,7 @@ class Rung(NamedTuple):
     single: bool = False
     now: bool = False
     notes: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from itertools import chain
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -117,7 +118,7 @@ def _csv(stream: Iterable[bytes], mapping: Mapping[Field, str]) -> Iterator[Reco
     """Yield the records of a CSV whose first row that is not blank is its heading."""
     lines = _latin(stream)
     first = next((line for line in lines if line.strip(" \r\n")), "")
-    rows = _parsed(_chained(first, lines), _delimiter(first))
+    rows = _parsed(chain([first], lines), _delimiter(first))
     heading = next(rows, [])
     names = [] if isinstance(heading, str) else [_text(cell).strip().lower() for cell in heading]
     columns = _columns(names, mapping)
@@ -139,11 +140,6 @@ def _latin(stream: Iterable[bytes]) -> Iterator[str]:
     for number, line in enumerate(stream):
         line = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line
         yield from io.StringIO(line.decode("latin-1"), newline="")
-
-
-def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines
 
 
 def _parsed(lines: Iterator[str], delimiter: str) -> Iterator[list[str] | str]:

@@ -1,50 +1,70 @@
 """Put incidents together for one round of mail: who gets what, one recipient at a time.
 
-A round is a step: the rung of that number of every ladder. Recipients are told by mailbox or form,
-and rungs of different kinds never share a mail, since whoever reads it learns what it is to whom
-(one mail for each level). A section is an address with all that happened there.
+A round takes one rung of every ladder, or some. Recipients are told by mailbox or form, and rungs
+of different kinds never share a mail, since whoever reads it learns what it is to whom (one mail
+for each level). A section is an address with all that happened there.
 The order depends on recipient, kind and address alone, not on the order of the incidents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from .casework import KINDS, Incident, Ladder, Notification, Rung, Section
 
 
-def triage(ladders: Iterable[Ladder], step: int = 1, largest: int = 50) -> list[Notification]:
-    """Return what goes out for one step of some ladders.
+class _Group(NamedTuple):
+    """Hold what one recipient is told of one kind: for each address the rung and the incidents."""
 
-    ``step`` counts rungs from 1; a ladder with fewer gives nothing. A notification has at most
-    ``largest`` sections. Who wants one report for each address, and every form, gets one for each.
-    A rung with neither mailbox nor form (a registry without one) has an empty recipient and is
-    left out. Raises `ValueError`.
+    step: int
+    held: dict[str, tuple[Rung, list[Incident]]]
+
+
+Choose = Callable[[Ladder], Iterable[int]]  # returns numbers of rungs, from 1
+
+
+def triage(
+    ladders: Iterable[Ladder], step: int | Choose = 1, largest: int = 50
+) -> list[Notification]:
+    """Return what goes out in one round for some ladders.
+
+    ``step`` is the number of the rung, from 1, or chooses the numbers for each ladder; one that a
+    ladder does not have gives nothing. A notification has at most ``largest`` sections; its step is
+    the lowest of their rungs'. Who wants one report for each address, and every form, gets one for
+    each. A rung with neither mailbox nor form (a registry without one) has an empty recipient and
+    is left out. Raises `ValueError`.
     """
-    if step < 1 or largest < 1:
+    if largest < 1 or (isinstance(step, int) and step < 1):
         raise ValueError("step and largest count from 1")
-    groups: dict[tuple[str, str], dict[str, tuple[Rung, list[Incident]]]] = {}
+    groups: dict[tuple[str, str], _Group] = {}
     for item in ladders:
-        if len(item.rungs) < step or item.incident.ip is None:
+        if item.incident.ip is None:
             continue
-        rung = item.rungs[step - 1]
-        if not rung.reached:
-            continue
-        recipient = rung.mailbox.casefold() if rung.mailbox else rung.reached
-        held = groups.setdefault((recipient, rung.kind), {})
-        known = held.setdefault(item.incident.ip, (rung, []))
-        if _first(rung) < _first(known[0]):
-            held[item.incident.ip] = (rung, known[1])
-        known[1].append(item.incident)
+        for number in (step,) if isinstance(step, int) else step(item):
+            rung = item.rungs[number - 1] if 0 < number <= len(item.rungs) else None
+            if rung is not None and rung.reached:
+                recipient = rung.mailbox.casefold() if rung.mailbox else rung.reached
+                group = groups.setdefault((recipient, rung.kind), _Group(number, {}))
+                groups[recipient, rung.kind] = _with(group, number, rung, item.incident)
     found: list[Notification] = []
-    for (recipient, kind), held in sorted(groups.items(), key=lambda group: _order(*group[0])):
+    for (recipient, kind), group in sorted(groups.items(), key=lambda pair: _order(*pair[0])):
+        held = sorted(group.held.items(), key=lambda pair: _number(pair[0]))
         sections = [
-            Section(ip, tuple(sorted(incidents, key=_when)), rung)
-            for ip, (rung, incidents) in sorted(held.items(), key=lambda pair: _number(pair[0]))
+            Section(ip, tuple(sorted(incidents, key=_when)), rung) for ip, (rung, incidents) in held
         ]
-        found += _notifications(recipient, kind, step, sections, largest)
+        found += _notifications(recipient, kind, group.step, sections, largest)
     return found
+
+
+def _with(group: _Group, step: int, rung: Rung, incident: Incident) -> _Group:
+    """Put an incident into a group."""
+    known, incidents = group.held.setdefault(incident.ip or "", (rung, []))
+    incidents.append(incident)
+    if _first(rung) < _first(known):
+        group.held[incident.ip or ""] = (rung, incidents)
+    return group if step >= group.step else group._replace(step=step)
 
 
 def _notifications(

@@ -21,9 +21,12 @@ HOMES = {
     "click": {
         "query/cli", "query/fetching", "query/telling", "query/auditing", "query/leasing",
         "query/batching", "query/exporting", "query/options", "query/spark", "query/comparing",
-        "query/narrating",
+        "query/narrating", "query/caseload", "query/notifying", "query/reporting", "query/casing",
     },
-    "tqdm": {"query/cli", "query/fetching", "query/auditing", "query/batching", "query/exporting"},
+    "tqdm": {
+        "query/cli", "query/fetching", "query/auditing", "query/batching", "query/exporting",
+        "query/notifying", "query/reporting",
+    },
     "platformdirs": {"query/place"},
     "socket": {
         "query/addresses", "query/index", "query/export_ranges", "indexer/values", "indexer/rpsl",
@@ -39,7 +42,10 @@ HOMES = {
     "polars": {"query/frames"},
     "pandas": {"query/frames"},
     "pyspark": {"query/spark"},
-    "jinja2": {"query/draft_texts"},
+    "jinja2": {"query/draft_texts", "query/report_page"},
+    "matplotlib": {"query/report_charts"},
+    "sqlite3": {"query/ledger"},
+    "intelmq": {"query/intelmq_bot"},
     "xarf": {"query/xarf_reports"},
 }  # fmt: skip
 NO_NUMPY = {
