@@ -222,11 +222,11 @@ def _matched(shape: _Shape, match: re.Match[bytes]) -> str:
     if shape.repeats:
         found: Found = {}
         for path, value in zip(shape.paths, values, strict=True):
-            if value or not path.startswith("/") or path.endswith("/line"):
-                found.setdefault(path, []).append(value.strip())
+            if (value := value.strip()) or path[0] != "/" or path.endswith("/line"):
+                found.setdefault(path, []).append(value)
     else:
         pairs = zip(shape.paths, values, strict=True)
-        found = {path: [value.strip()] for path, value in pairs if value or path[0] != "/"}
+        found = {path: [kept] for path, value in pairs if (kept := value.strip()) or path[0] != "/"}
     return net(found, [])
 
 
@@ -269,6 +269,8 @@ def _parser(place: str, records: list[str], marks: _Marks) -> expat.XMLParserTyp
     def end(tag: str) -> None:
         key = path.pop()
         text = "".join(parts).strip()
+        if text and not text.isprintable():
+            text = _clean(text)
         parts.clear()
         if len(path) == 1:
             if key in RECORDS:
@@ -279,8 +281,6 @@ def _parser(place: str, records: list[str], marks: _Marks) -> expat.XMLParserTyp
         elif key in GROUPS:
             GROUPS[key](found)
         elif text or tag == "line":
-            if not text.isprintable():
-                text = _clean(text)
             if key in found:
                 found[key].append(text)
             else:

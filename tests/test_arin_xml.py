@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rirdex.indexer import arin_xml
@@ -116,6 +116,7 @@ def test_the_text_does_not_depend_on_the_sizes_it_was_read_in(step: int, size: i
     assert text_of(xml, step, size) == text_of(xml)
 
 
+@example([("", "", []), ("", "", []), ("", " ", []), ("\x7f", "\x85", [" "])], 1 << 20)
 @settings(max_examples=150, deadline=None)
 @given(NETS, st.sampled_from([1, 13, 200, 1 << 20]))
 def test_every_value_arrives_and_none_begins_a_line_or_a_record(
@@ -138,8 +139,8 @@ def test_every_value_arrives_and_none_begins_a_line_or_a_record(
     assert text.count("\n\n") == len(nets)
     for record, (name, org, comments) in zip(records(text), nets, strict=True):
         assert record[0] == ("NetHandle", "NET-10-0-0-0-1")
-        assert values(record, "NetName") == [cleaned(name)] * bool(name.strip())
-        assert values(record, "OrgID") == [cleaned(org)] * bool(org.strip())
+        assert values(record, "NetName") == [cleaned(name)] * bool(cleaned(name))
+        assert values(record, "OrgID") == [cleaned(org)] * bool(cleaned(org))
         assert values(record, "Comment") == [cleaned(comment) for comment in comments]
         assert values(record, "NetRange") == ["10.0.0.0 - 10.0.0.255"]
         assert record[-1] == ("Source", "ARIN")
