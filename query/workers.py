@@ -37,7 +37,7 @@ def in_order(work: Callable[[_Given], Any], given: Iterable[_Given], jobs: int) 
     context = multiprocessing.get_context("fork")
     slots = [mmap.mmap(-1, _ROOM) for _ in range(jobs * _AHEAD)]
     free = deque(range(len(slots)))
-    pool = ProcessPoolExecutor(jobs, context, _begin, (work, slots))
+    pool = ProcessPoolExecutor(jobs, context, _begin, (work, slots, os.getpid()))
     waiting: deque[tuple[int, Any]] = deque()
     items = iter(given)
     try:
@@ -60,12 +60,12 @@ def in_order(work: Callable[[_Given], Any], given: Iterable[_Given], jobs: int) 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(work: Callable[[Any], Any], slots: list[mmap.mmap]) -> None:
+def _begin(work: Callable[[Any], Any], slots: list[mmap.mmap], parent: int) -> None:
     global _work, _slots
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _work, _slots = work, slots
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
