@@ -52,15 +52,18 @@ class Past:
 
     def meta(self) -> dict[str, Any]:
         """Return what the metadata say of the tables."""
-        names = {party: None for _, _, party in self._common.verdicts if party}
         known = {
             item["name"]: item
             for side in reversed(self._common.sides) for item in side.tables.meta["facilitators"]
         }  # fmt: skip
         return {
             "nets": len(self._line.key), "nets4": self._count4, "origins": self.origins,
-            "facilitators": [known[name] for name in names],
+            "facilitators": [known[name] for name in self._facilitators()],
         }  # fmt: skip
+
+    def _facilitators(self) -> list[str]:
+        """Return the names of the facilitators that verdicts have, in the order of their codes."""
+        return [*dict.fromkeys(party for _, _, party in self._common.verdicts if party)]
 
     def _by_side(self) -> Iterator[tuple[int, Ints, Ints]]:
         """Yield each side with the places of its stretches and their rows."""
@@ -182,7 +185,7 @@ class Past:
         for side, places, rows in self._by_side():
             ids[places] = self._common.verdict_ids(side, rows)
         verdicts = [*self._common.verdicts]
-        names = [*dict.fromkeys(party for _, _, party in verdicts if party)]
+        names = self._facilitators()
         party = [names.index(name) + 1 if name else 0 for _, _, name in verdicts]
         return {
             "piece.verdict": narrowed(ids, max(len(verdicts), 1)),

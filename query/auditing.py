@@ -22,6 +22,7 @@ from .layout import RESULT_BITS
 from .options import index_option, with_options
 from .records import chain_of
 from .telling import desk_option
+from .untrusted import disarmed
 
 if TYPE_CHECKING:
     from .audit import Audit, Count, Group, Measured
@@ -34,7 +35,6 @@ _COLUMNS = (
     "prefixes48", "prefixes48_share", "users", "users_reached", "lessees",
     "lessees_reached",
 )  # fmt: skip
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _WITH_USERS = ("holder", "maintainer", "facilitator")
 _WITH_NAMES = ("holder", "facilitator")
 
@@ -272,7 +272,7 @@ def csv_line(cells: Iterable[object], safe: bool = False) -> str:
     text = io.StringIO()
     row = ["" if cell is None else render.clean(str(cell)) for cell in cells]
     if safe:
-        row = [f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in row]
+        row = [disarmed(cell) for cell in row]
     csv.writer(text, lineterminator="").writerow(row)
     return text.getvalue()
 

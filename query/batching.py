@@ -10,12 +10,11 @@ from typing import Any, Final
 
 import click
 
-from .console import complain
+from .console import INVALID, complain
 from .index import open_index
 from .options import index_option, with_options
 from .packed import is_one, is_packed, suffix, to_read, to_write
 
-INVALID: Final = 4
 _FORMS: Final = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _WRITTEN: Final = {
     **_FORMS, ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow",

@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from .cells import Json
+
+SCHEMA_VERSION: Final = 1
 # The rungs of a ladder in the order in which they are told.
 KINDS: Final = (
     "lessee", "facilitator", "holder", "origin-as", "upstream", "sponsor", "csirt", "registry",
@@ -38,6 +41,10 @@ class Incident(NamedTuple):
     reference: str | None = None
     port: int | None = None
     error: str | None = None
+
+    def to_dict(self) -> Json:
+        """Return the incident as JSON; the time as in ISO 8601, with its own offset."""
+        return self._asdict() | {"time": self.time and self.time.isoformat()}
 
 
 class Evidence(NamedTuple):
@@ -94,6 +101,18 @@ class Rung(NamedTuple):
         """Return the mailbox, else the form."""
         return self.mailbox or self.form or ""
 
+    @property
+    def recipient(self) -> str:
+        """Return by what it is told apart from others: the mailbox without case, else the form."""
+        return self.mailbox.casefold() if self.mailbox else self.form or ""
+
+    def to_dict(self) -> Json:
+        """Return the rung as in the JSON of a ladder."""
+        return self._asdict() | {
+            "kinds": [*self.kinds], "evidence": self.evidence._asdict(), "notes": [*self.notes],
+            "countries": [*self.countries],
+        }  # fmt: skip
+
 
 class Dropped(NamedTuple):
     """Name a party that is not told, and why."""
@@ -114,6 +133,15 @@ class Ladder(NamedTuple):
     rungs: tuple[Rung, ...]
     dropped: tuple[Dropped, ...]
     flags: tuple[str, ...]
+
+    def to_dict(self) -> Json:
+        """Return the ladder as in `notify -f jsonl`."""
+        return {
+            "schema_version": SCHEMA_VERSION, "incident": self.incident.to_dict(),
+            "flags": [*self.flags],
+            "rungs": [{"step": n, **rung.to_dict()} for n, rung in enumerate(self.rungs, 1)],
+            "dropped": [item._asdict() for item in self.dropped],
+        }  # fmt: skip
 
 
 class Section(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from . import render
 
-NO_MATCH, USAGE, NO_INDEX, FAILED, INTERRUPTED = 1, 2, 3, 5, 130
+NO_MATCH, USAGE, NO_INDEX, INVALID, FAILED, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 
 def write(lines: Iterable[str]) -> None:

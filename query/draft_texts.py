@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from .casework import Incident, Notification, Rung, Section
 from .errors import Error
 from .reporter import DraftError, Reporter
-from .untrusted import clean, clean_lines
+from .untrusted import LINE, clean_lines, one_line
 from .words import WORDS
 from .xarf_reports import category_of, port_of, stamp
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_LINE: Final = 500  # characters of a value; the whole is in the machine's part
 _LONGEST_URL: Final = 2000
 _NOTE: Final = 200  # lines of a note
-_BREAKS: Final = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _URL: Final = re.compile(r"(https?|ftps?)(\s*:\s*[/\\]{2})([^\s/?#\\]*)", re.IGNORECASE)
 _PARTS: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*:/*|)([^/?#]*)(.*)", re.DOTALL)
 _WWW: Final = re.compile(r"(?<!\w)(www)\.", re.IGNORECASE)
@@ -91,13 +89,7 @@ def _environment(folders: list[str]) -> Environment:
     )  # fmt: skip
 
 
-def one_line(text: str | None, most: int = _LINE) -> str:
-    """Return a text as one line without control characters and marks of direction."""
-    shown = clean(_BREAKS.sub(" ", text or "").replace("\u061c", "\ufffd")).strip()
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
-
-
-def defanged(text: str | None, most: int = _LINE) -> str:
+def defanged(text: str | None, most: int = LINE) -> str:
     """Return one line in which no URL can be followed by a click."""
     return _WWW.sub(r"\1[.]", _URL.sub(_broken, one_line(text, most)))
 
@@ -155,7 +147,6 @@ def _section(section: Section, lang: str) -> dict[str, Any]:
     words = WORDS[lang]
     rung = section.rung
     categories = [*dict.fromkeys(category_of(item) for item in section.incidents)]
-    timed = any(item.time is not None for item in section.incidents)
     return {
         "ip": section.ip,
         "categories": categories,
@@ -164,10 +155,21 @@ def _section(section: Section, lang: str) -> dict[str, Any]:
         "name": defanged(rung.name), "handle": defanged(rung.handle), "why": defanged(rung.why),
         "kinds": [words["kinds"].get(kind) or defanged(kind) for kind in rung.kinds],
         "now": rung.now,
-        "basis": words["basis"]["now" if rung.now else "then" if timed else "untimed"],
+        "basis": words["basis"][_basis(section)],
         "evidence": _evidence(rung),
         "notes": [defanged(note) for note in rung.notes],
     }  # fmt: skip
+
+
+def _basis(section: Section) -> str:
+    """Return of when the registration is that a section goes by, as a key of the words."""
+    days = [item.time.astimezone(UTC).date() for item in section.incidents if item.time]
+    shown = section.rung.evidence.snapshot
+    if section.rung.now:
+        return "now"
+    if not days:
+        return "untimed"
+    return "later" if shown and shown > max(days).isoformat() else "then"
 
 
 def _incident(incident: Incident, words: dict[str, Any]) -> dict[str, Any]:

@@ -31,9 +31,10 @@ from typing import Final, NamedTuple
 from .casework import Incident, Notification, Section
 from .cells import Json
 from .desk import URL
-from .draft_texts import Templates, Text, one_line
+from .draft_texts import Templates, Text
 from .mailboxes import domain_of
 from .reporter import DraftError, Reporter, checked, one_address, read_reporter
+from .untrusted import disarmed, one_line
 from .xarf_reports import category_of, percent, port_of, reports_of, stamp
 
 __all__ = ["FORMS", "Draft", "DraftError", "Reporter", "drafts", "read_reporter"]
@@ -51,7 +52,6 @@ _HEADERS: Final = (
 )  # fmt: skip
 _KEPT: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _UNSAFE_NAME: Final = re.compile(r"[^a-z0-9._-]+", re.ASCII)
-_FORMULAS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
 _CUT: Final = {
     "en": "[cut: the whole text is in the draft]",
     "ja": "[以下略: 全文は下書きにあります]",
@@ -348,8 +348,7 @@ def _cells(case: _Case, section: Section, incident: Incident) -> Iterator[object
 
 def _cell(value: object) -> str:
     """Return one line for a cell, quoted if a spreadsheet would compute it."""
-    text = one_line("" if value is None else str(value), 1 << 15)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
+    return disarmed(one_line("" if value is None else str(value), 1 << 15))
 
 
 # -- files ------------------------------------------------------------------------------------

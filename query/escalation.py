@@ -4,7 +4,8 @@ The ladder is that of the day of the incident, and of today where tenant or cont
 since: first the parties of then, then those of now, who can still act; then the origin AS, the
 sponsor, the CSIRTs, the registry (`STAGES`). Rungs of one mailbox or form are one. A party on the
 user's list of presumed perpetrators is never told first: it comes behind holder and origin AS, or
-not at all. Which parties there are, is found in `rungs`.
+not at all. A mailbox that mail came back from comes behind the other parties. Which there are, is
+found in `rungs`.
 
 Many addresses share a ladder: it depends on the chain, the snapshots that count, the route and the
 category alone, and is kept by these.
@@ -203,6 +204,8 @@ class Ladders:
             for item in sorted(found, key=_place)
             if item.rung
         )
+        if bounced := self._index.memory.bounced:
+            rungs.sort(key=lambda rung: (_late(rung), rung.recipient in bounced))
         gone = [note for item in found for note in item.dropped]
         accused = [item for item in found if self._accused(item)]
         if accused:
@@ -210,7 +213,7 @@ class Ladders:
             boxes = {_box(item.rung) for item in accused if item.rung}
             rungs, more = self._behind(rungs, boxes)
             gone += more
-        told = [rung for rung in rungs if rung.reached and STAGES[rung.kind] < STAGES["csirt"]]
+        told = [rung for rung in rungs if rung.reached and not _late(rung)]
         if not told:
             flags.add("no-contact")
         return tuple(rungs), tuple(dict.fromkeys(gone)), tuple(f for f in FLAGS if f in flags)
@@ -246,6 +249,11 @@ class Ladders:
 def _chain_key(answer: Answer) -> Key:
     """Return what tells chains apart: the nets, and their pieces."""
     return tuple((net.tables.prefix, net.id, net._piece) for net in answer.chain)
+
+
+def _late(rung: Rung) -> bool:
+    """Say whether a rung is above the parties: a CSIRT, the registry."""
+    return STAGES[rung.kind] >= STAGES["csirt"]
 
 
 def _place(item: Found) -> tuple[int, bool]:

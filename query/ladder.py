@@ -12,7 +12,8 @@ the last one up, then origin-as, guess. RFC 2142 has the mailbox names of the la
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .contacts import LOW, MEDIUM, Contact, for_last, of_object
@@ -43,15 +44,17 @@ Saying = tuple[str, str, int | None]
 class Memory:
     """Keep what was found for one index: the desk, what it says, what the texts of objects say.
 
-    Of mailboxes at an organisation and of objects at most `_REMEMBERED` each.
+    Of mailboxes at an organisation and of objects at most `_REMEMBERED` each. ``bounced`` are the
+    mailboxes, in lower case, that mail came back from, and the day: they come behind the others.
     """
 
-    __slots__ = ("desk", "judged", "told")
+    __slots__ = ("bounced", "desk", "judged", "told")
 
     def __init__(self, folder: str | None) -> None:
         from .desk import load_desk
 
         self.desk = load_desk(folder)
+        self.bounced: Mapping[str, date] = {}
         self.judged: dict[tuple[str | None, int], Judged] = {}
         self.told: dict[tuple[str | None, int], list[Saying]] = {}
 
@@ -59,7 +62,8 @@ class Memory:
 def ranked(answer: Answer, *, guess: bool = False) -> list[Contact]:
     """Return whom to tell, in order: the user's overrides, the registry's rules, then the ladder.
 
-    What the desk says not to bother is left out (`drop`) or comes last, with its mark and reason.
+    What the desk says not to bother is left out (`drop`) or comes last, with its mark and reason;
+    before it stands what mail came back from.
     ``guess`` adds `abuse@` the domain of an organisation's mail (RFC 2142), which nobody
     published.
     """
@@ -71,6 +75,7 @@ def in_order(answer: Answer, *, guess: bool = False) -> Iterator[Contact]:
     memory = answer.memory
     judged = memory.judged
     aside: list[Contact] = []
+    back: list[Contact] = []
     seen: set[str] = set()
     for contact in _found(answer, memory.desk, guess):
         place = contact.place
@@ -98,9 +103,19 @@ def in_order(answer: Answer, *, guess: bool = False) -> Iterator[Contact]:
                     contact.confidence = LOW
         if contact.mark == "registry_contact":
             aside.append(contact)
+        elif mailbox and (day := memory.bounced.get(mailbox)):
+            contact.mark, contact.reason = "bounced", came_back(day)
+            contact.confidence = LOW
+            back.append(contact)
         else:
             yield contact
+    yield from back
     yield from aside
+
+
+def came_back(day: date) -> str:
+    """Say that mail to a mailbox came back."""
+    return f"mail to it came back on {day.isoformat()}"
 
 
 def _found(answer: Answer, desk: Desk, guess: bool) -> Iterator[Contact]:

@@ -1,9 +1,9 @@
 """Choose how a party is reached: the first contact that somebody reads, by mail or by form.
 
 Contacts come as `ladder.in_order` has them: the desk's own first, then the registry's rules, then
-texts. One that the registry marks invalid is taken only for want of another. Mailboxes that are
-nobody's (the desk's never-bother list), a registry's or of a reserved domain are not written to;
-what is left out is kept, with the reason.
+texts. One that the registry marks invalid, or that mail came back from, is taken only for want of
+another. Mailboxes that are nobody's (the desk's never-bother list), a registry's or of a reserved
+domain are not written to; what is left out is kept, with the reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from .addresses import as_number
 from .casework import Dropped
 from .contacts import Contact
-from .ladder import in_order, judged_by, overriding
+from .ladder import came_back, in_order, judged_by, overriding
 from .records import Net, Party
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def reach_of(
             dropped.setdefault(contact.mailbox, item)
     if not good:
         return None, tuple(dropped.values())
-    best = min(good, key=lambda contact: contact.status == "invalid")
+    bounced = answer.memory.bounced
+    best = min(good, key=lambda contact: contact.status == "invalid" or _key(contact) in bounced)
     form, notes = best.form, []
     only = form is not None and form.only
     if form is not None and not only:
@@ -84,6 +85,8 @@ def reach_of(
         notes.append(f"{form.name} processes no mail: use its form")
     if best.status == "invalid":
         notes.append(INVALID)
+    if day := bounced.get(_key(best)):
+        notes.append(came_back(day))
     if best.rule.startswith("generic."):
         notes.append("found in the text of a record, not published as its abuse contact")
     if best.rule == "user.override" and best.reason:
@@ -95,6 +98,10 @@ def reach_of(
     url = form.url if form is not None and only else best.url if not mailbox else None
     single = form is not None and form.single
     return Reach(mailbox, url, single, tuple(notes), best), tuple(dropped.values())
+
+
+def _key(contact: Contact) -> str:
+    return (contact.mailbox or "").casefold()
 
 
 def by_net(answer: Answer, steps: Sequence[Step]) -> list[list[Contact]]:

@@ -19,13 +19,11 @@ from numpy.typing import NDArray
 from .audited import Bools
 from .columns import Texts
 from .entries import Entries, Value, text_of
-from .render import clean
+from .untrusted import FORMULAS, clean, disarmed
 
 _SLICE: Final = 1 << 13  # rows at a time, so that the matrix stays in the cache
 _LONGEST: Final = 96  # bytes of a cell in the matrix
 _PLACES: Final = np.arange(_LONGEST, dtype=np.uint8)
-_FORMULAS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
-_UNSEEN: Final = "".join(map(chr, range(33))) + "\x7f\xa0\ufeff"  # what may stand before one
 _MASKS: Final = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 _BLANK: Final = np.uint64(0x2020202020202020)
 _ONE: Final = np.uint64(0x0101010101010101)
@@ -42,7 +40,7 @@ class Table:
         self.separator, self._safe = separator, safe
         letters = [ord(separator), ord('"'), 0x7F]
         self._special = [np.uint64(letter) * _ONE for letter in letters]
-        self._formulas = np.isin(np.arange(256), [*map(ord, _FORMULAS[:4])])
+        self._formulas = np.isin(np.arange(256), [*map(ord, FORMULAS[:4])])
 
     def line(self, cells: Sequence[str]) -> bytes:
         """Return one line, without a line feed."""
@@ -91,8 +89,7 @@ class Table:
     def _written(self, row: list[str]) -> bytes:
         text = io.StringIO()
         if self._safe:
-            row = [f"'{cell}" if cell.lstrip(_UNSEEN).startswith(_FORMULAS) else cell
-                   for cell in row]  # fmt: skip
+            row = [disarmed(cell) for cell in row]
         # What stands in a line's end is put in quotes.
         csv.writer(text, delimiter=self.separator, lineterminator="\r\n").writerow(row)
         return text.getvalue()[:-2].encode("utf-8", "surrogateescape")

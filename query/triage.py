@@ -45,9 +45,9 @@ def triage(
         for number in (step,) if isinstance(step, int) else step(item):
             rung = item.rungs[number - 1] if 0 < number <= len(item.rungs) else None
             if rung is not None and rung.reached:
-                recipient = rung.mailbox.casefold() if rung.mailbox else rung.reached
-                group = groups.setdefault((recipient, rung.kind), _Group(number, {}))
-                groups[recipient, rung.kind] = _with(group, number, rung, item.incident)
+                key = (rung.recipient, rung.kind)
+                group = groups.setdefault(key, _Group(number, {}))
+                groups[key] = _with(group, number, rung, item.incident)
     found: list[Notification] = []
     for (recipient, kind), group in sorted(groups.items(), key=lambda pair: _order(*pair[0])):
         held = sorted(group.held.items(), key=lambda pair: _number(pair[0]))

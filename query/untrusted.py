@@ -6,7 +6,8 @@ They could drive a terminal, and marks that turn the direction of writing could 
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from .cells import Json
 
@@ -14,6 +15,7 @@ _UNSAFE = dict.fromkeys(
     [
         *range(32),
         *range(0x7F, 0xA0),
+        0x061C,
         0x200E,
         0x200F,
         *range(0x2028, 0x202F),
@@ -21,6 +23,10 @@ _UNSAFE = dict.fromkeys(
     ],
     "\ufffd",
 )
+_BREAKS: Final = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+LINE: Final = 500  # characters of a value in a text that people read
+FORMULAS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
+_UNSEEN: Final = "".join(map(chr, range(33))) + "\x7f\xa0\ufeff"  # what may stand before one
 _UNSAFE_IN_LINES = {k: v for k, v in _UNSAFE.items() if k not in (9, 10)}
 
 
@@ -34,6 +40,17 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> str:
     """Replace control characters and direction marks, but keep line feeds and tabs."""
     return text.encode("utf-8", "replace").decode().translate(_UNSAFE_IN_LINES)
+
+
+def one_line(text: str | None, most: int = LINE) -> str:
+    """Return a text as one line of at most so many characters, breaks as blanks."""
+    shown = clean(_BREAKS.sub(" ", text or "")).strip()
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def disarmed(cell: str) -> str:
+    """Put a quote before what a spreadsheet would compute."""
+    return f"'{cell}" if cell.lstrip(_UNSEEN).startswith(FORMULAS) else cell
 
 
 def _cleaned(value: Any) -> Any:

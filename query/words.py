@@ -28,6 +28,7 @@ _ENGLISH: Final[dict[str, Any]] = {
         "now": "This is the registration of today; who used the address at the time of the "
         "incident may be somebody else.",
         "then": "This is the registration at the time of the incident.",
+        "later": "This is the earliest registration known here, of a day after the incident.",
         "untimed": "The incident has no time; this is the registration on the day of the data.",
     },
     "requests": {
@@ -84,6 +85,7 @@ _JAPANESE: Final[dict[str, Any]] = {
     "basis": {
         "now": "現在の登録情報に基づくもので、発生時の利用者は異なる可能性があります。",
         "then": "インシデント発生時の登録情報に基づきます。",
+        "later": "把握している最も古い登録情報に基づきます (発生日より後の時点です)。",
         "untimed": "発生日時が不明のため、データの日付における登録情報に基づきます。",
     },
     "requests": {

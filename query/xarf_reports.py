@@ -22,7 +22,7 @@ from .cells import Json
 from .errors import Error
 from .mailboxes import domain_of
 from .reporter import DraftError, Reporter
-from .untrusted import clean, clean_lines
+from .untrusted import clean_lines, one_line
 
 VERSION: Final = "4.2.0"
 _MOST_EVIDENCE: Final = 50
@@ -32,7 +32,7 @@ _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]", re.ASCII)
 _OF_URI: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")
 _DOMAIN: Final = re.compile(r"([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,}", re.ASCII)
 _SYSTEM: Final = re.compile(r"AS([1-9][0-9]{0,9})", re.ASCII | re.IGNORECASE)
-_BREAKS: Final = re.compile(r"[\t\r\n]+")
+_WHOLE: Final = 1 << 20  # characters of a value: none is cut here
 _HOSTS: Final = ("lessee", "holder", "origin-as")
 
 
@@ -295,7 +295,7 @@ def _said(incident: Incident) -> str:
 
 
 def _line(text: str | None) -> str:
-    return clean(_encodable(_BREAKS.sub(" ", text or ""))).strip()
+    return one_line(text, _WHOLE)
 
 
 def _encodable(text: str) -> str:

@@ -12,11 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from rirdex.indexer.build import build
 from rirdex.query import Index, open_index
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# In CI the same examples each time; `make test` draws new ones on every run.
+settings.register_profile("ci", derandomize=True)
+if profile := os.environ.get("HYPOTHESIS_PROFILE"):
+    settings.load_profile(profile)
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 PROGRAM = "from rirdex.query.cli import main; main()"

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from xarf import schema_validator
 
 from rirdex.query.casework import CATEGORIES, KINDS, Evidence, Incident, Notification, Rung, Section
-from rirdex.query.draft_texts import defanged, defanged_url, one_line
+from rirdex.query.draft_texts import defanged, defanged_url
 from rirdex.query.drafts import FORMS, LONGEST_LINK, Draft, drafts, file_name
 from rirdex.query.errors import Error
 from rirdex.query.reporter import (
@@ -39,6 +39,7 @@ from rirdex.query.reporter import (
     one_address,
     read_reporter,
 )
+from rirdex.query.untrusted import one_line
 from rirdex.query.xarf_reports import report_of, uri_of
 
 NOW = datetime(2026, 9, 2, 12, 0, tzinfo=UTC)
@@ -167,6 +168,8 @@ def test_a_party_of_today_is_told_that_it_may_be_another(tmp_path: Path) -> None
     assert "registration of today" in said(tmp_path / "now", note(rung=now))
     assert "has no time" in said(tmp_path / "untimed", note(untimed))
     assert "When:   not known" in said(tmp_path / "unknown", note(untimed))
+    later = RUNG._replace(evidence=RUNG.evidence._replace(snapshot="2026-09-02"))
+    assert "earliest registration known" in said(tmp_path / "later", note(rung=later))
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
