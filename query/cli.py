@@ -28,6 +28,7 @@ from .fetching import fetch, update
 from .index import open_index
 from .leasing import leases
 from .narrating import history
+from .notifying import notify
 from .options import at_option, index_option
 from .place import default_path
 from .telling import contacts, csirt
@@ -288,10 +289,13 @@ def verify(path: str | None) -> int:
     return 0
 
 
-for command in (batch, fetch, update, contacts, csirt, audit, leases, history, export, diff, watch):
+for command in (
+    batch, fetch, update, contacts, csirt, audit, leases, history, export, diff, watch, notify,
+):  # fmt: skip
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.
 audit.short_help = "Measure how accurate and reachable registrations are."
+notify.short_help = "Say whom to tell of incidents, and draft it."
 fetch.short_help = "Fetch the registries' files that are new."
 update.short_help = "Fetch what has changed, and build an index of it."
 

@@ -42,9 +42,12 @@ def desk_option(command: Command) -> Command:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each answer and line.")
 @click.option("--guess", is_flag=True, help="Also abuse@ the domains of organisations' mail.")
 @at_option
+@click.option("--ledger", metavar="FILE", default=None, envvar="RIRDEX_LEDGER",
+              help="A file of cases (`rirdex cases`): mailboxes that mail came back from are "
+              "behind the others. Default $RIRDEX_LEDGER.")  # fmt: skip
 def contacts(
     queries: tuple[str, ...], path: str | None, desk: str | None, as_json: bool, guess: bool,
-    at: str | None,
+    at: str | None, ledger: str | None,
 ) -> int:  # fmt: skip
     """Say whom to tell about an address, in order, and why.
 
@@ -55,6 +58,11 @@ def contacts(
     """
     code = 0
     with open_index(path, desk=desk) as index:
+        if ledger:
+            from .ledger import open_ledger
+
+            with open_ledger(ledger) as book:
+                index.memory.bounced = book.bounced()
         for query in queries:
             try:
                 answers = index.answers(query, at=at)

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from bench_batch import batch_rows
+from bench_casework import casework_rows
 from bench_time import time_rows
 from measures import Peak, Row
 
@@ -51,7 +52,10 @@ def main() -> None:
         show(measured(dumps, folder / f"{options.size}.rirdex"))
         show(batch_rows(folder / f"{options.size}.rirdex", folder, options.size))
         show(time_rows(dumps, folder, options.size))
-        show(lease_rows(dumps, folder / "leases.rirdex"))
+        evident = folder / "leases.rirdex"
+        show(lease_rows(dumps, evident))
+        held = evident if evident.exists() else folder / f"{options.size}.rirdex"
+        show(casework_rows(held, folder))
         show(world_rows(dumps, folder, options.size))
 
 
