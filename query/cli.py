@@ -20,6 +20,7 @@ import click
 from . import layout, render
 from .auditing import audit
 from .batching import batch
+from .casing import cases
 from .comparing import diff, watch
 from .console import FAILED, INTERRUPTED, NO_INDEX, NO_MATCH, USAGE, complain, write
 from .errors import AddressError, DateError, Error, StoreError
@@ -291,6 +292,7 @@ def verify(path: str | None) -> int:
 
 for command in (
     batch, fetch, update, contacts, csirt, audit, leases, history, export, diff, watch, notify,
+    cases,
 ):  # fmt: skip
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.

@@ -278,6 +278,24 @@ class Ledger:
             if state is None or found.state == state:
                 yield found
 
+    def report(self, ticket: str) -> Report:
+        """Return the report of a ticket, or of the begin of one alone. Raises `LedgerError`."""
+        begin = ticket.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found = [*self._reports("WHERE ticket LIKE ? ESCAPE '\\' LIMIT 2", f"{begin}%")]
+        whole = [item for item in found if item.ticket == ticket]
+        if len(whole or found) != 1:
+            what = "more than one report begins with" if found else "there is no report"
+            raise LedgerError(f"{self.path}: {what} {ticket!r}")
+        return (whole or found)[0]
+
+    def latest(self, recipient: str, until: datetime) -> Report | None:
+        """Return the report that was sent to a recipient last, up to a time; None without one."""
+        rows = self._reports(
+            "WHERE recipient = ? AND sent <= ? ORDER BY sent DESC, number DESC LIMIT 1",
+            recipient.casefold(), text_of(until),
+        )  # fmt: skip
+        return next(rows, None)
+
     def _reports(self, where: str, *values: object) -> Iterator[Report]:
         count = "(SELECT count(*) FROM told WHERE report = number)"
         for row in self._rows(f"SELECT {_COLUMNS}, {count} FROM report {where}", *values):
