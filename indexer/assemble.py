@@ -14,7 +14,7 @@ from rirdex.query import layout
 from . import contacts, nets, roles, sorted_tables
 from .announcing import Family
 from .batch import DISOWNED, NARROW, OF_REGISTRY
-from .evidence import Answering, Bounds, Evidence, as_names
+from .evidence import Answering, Bounds, Evidence, as_names, upstreams
 from .identity import Identity, Known, identify
 from .intern import Dictionary, chained, narrowed
 from .leasing import judge
@@ -88,7 +88,7 @@ def assemble(
     )
     inverse["contact"] = pool.submit(_of_contacts, told)
     judged = _judged(rows, net_rows, objects, kind, identity, known, built, told, evidence)
-    judged |= as_names(evidence)
+    judged |= as_names(evidence) | upstreams(evidence)
     written.result()
     put("text.mail", told.texts.text)
     put("text.mail.at", told.texts.at)

@@ -93,6 +93,23 @@ def as_names(evidence: Evidence) -> dict[str, NDArray[Any]]:
     }
 
 
+def upstreams(evidence: Evidence) -> dict[str, NDArray[Any]]:
+    """Return the providers of every AS that the relationships know, as tables of an index.
+
+    Those with the fewest customers come first: who sells to few knows them best.
+    """
+    key = np.zeros(0, np.uint64) if evidence.relations is None else evidence.relations.key
+    customer = (key >> np.uint64(32)).astype(np.uint32)
+    provider = (key & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    _, code, customers = np.unique(provider, return_inverse=True, return_counts=True)
+    order = np.lexsort((provider, customers[code], customer))
+    known, first = np.unique(customer, return_index=True)
+    return {
+        "upstream.asn": known, "upstream.at": np.append(first, len(key)).astype(np.uint32),
+        "upstream.provider": provider[order],
+    }  # fmt: skip
+
+
 class Bounds(NamedTuple):
     """Hold the first and last addresses of the nets of one family, as `routes` takes them."""
 

@@ -1,11 +1,11 @@
 """Put the parties of an incident in order: whom to tell first, whom later, whom not, and why.
 
 The ladder is that of the day of the incident, and of today where tenant or contact has changed
-since: first the parties of then, then those of now, who can still act; then the origin AS, the
-sponsor, the CSIRTs, the registry (`STAGES`). Rungs of one mailbox or form are one. A party on the
-user's list of presumed perpetrators is never told first: it comes behind holder and origin AS, or
-not at all. A mailbox that mail came back from comes behind the other parties. Which there are, is
-found in `rungs`.
+since: first the parties of then, then those of now, who can still act; then the origin AS, its
+upstreams, the sponsor, the CSIRTs, the registry (`STAGES`). Rungs of one mailbox or form are one.
+A party on the user's list of presumed perpetrators is never told first: it comes behind holder and
+origin AS, or not at all. A mailbox that mail came back from comes behind the other parties. Which
+there are, is found in `rungs`.
 
 Many addresses share a ladder: it depends on the chain, the snapshots that count, the route and the
 category alone, and is kept by these.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # In which order kinds are told; of one stage those of then go before those of now.
 STAGES: Final = {
-    "lessee": 0, "facilitator": 0, "holder": 0, "origin-as": 1, "upstream": 1, "sponsor": 3,
+    "lessee": 0, "facilitator": 0, "holder": 0, "origin-as": 1, "upstream": 2, "sponsor": 3,
     "csirt": 4, "registry": 5,
 }  # fmt: skip
 _BEHIND, _LAST = 2, 6  # where presumed perpetrators are told
@@ -142,7 +142,7 @@ class Ladders:
                     flags.add("changed-tenant")
                     shared += [x.text for x in then._time_notes() if x.code == "changed-since"]
                 else:
-                    later = [item for item in later if item.kind == "origin-as"]
+                    later = [item for item in later if item.kind in ("origin-as", "upstream")]
             if not then.chain:
                 flags.add("no-net")
             systems = (*(route.origins if route else ()), *(routed.origins if routed else ()))

@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 SMALLEST_TABLE: Final = 4096
 PART: Final = 64 << 20
 
@@ -90,6 +90,11 @@ COLUMNS: Final[dict[str, str]] = {
     # what AS numbers are called, ascending: codes of text.asname
     "as.number": "I",
     "as.name": "",
+    # AS numbers that buy transit, ascending; of whom: upstream.provider[upstream.at[k] :
+    # upstream.at[k + 1]], who has the fewest customers first
+    "upstream.asn": "I",
+    "upstream.at": "I",
+    "upstream.provider": "I",
     # announced prefixes by address, then length; origins are a set of AS numbers
     # (origin.asn[origin.at[k] : origin.at[k + 1]]), parent is the next one around, -1 = none
     "route4.first": "I",

@@ -61,3 +61,13 @@ def place_of(tables: Tables, family: int, first: int, last: int) -> int:
             break
         place = tables.route6_parent[place]
     return place
+
+
+def providers_of(tables: Tables, asn: int) -> tuple[int, ...]:
+    """Return who sells transit to an AS, by the relationships of the build: the smallest first."""
+    known = tables.upstream_asn
+    place = bisect_left(known, asn)
+    if place == len(known) or known[place] != asn:
+        return ()
+    begin, end = tables.upstream_at[place], tables.upstream_at[place + 1]
+    return tuple(tables.upstream_provider[begin:end])

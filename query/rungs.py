@@ -3,8 +3,8 @@
 Parties come from the chain, from the last net up: who uses it (with a contact of its own), who
 stands between, who holds it; then the origin AS, the sponsoring organisation, the CSIRTs of the
 desk, and the registry where a contact is invalid or nobody is reached. What a net takes from above
-is told to the net above, with a note. Upstreams of the origin AS would stand behind it: an index
-does not store relationships, so there is none (kind `upstream`). Contacts are chosen in `reached`.
+is told to the net above, with a note. Who sells transit to the origin AS is known as of today only,
+and told behind it. Contacts are chosen in `reached`.
 
 What follows from two answers, then and now, is in `escalation`.
 """
@@ -22,11 +22,11 @@ from .contacts import Contact, for_last, of_object
 from .elsewhere import national_place
 from .reached import INVALID, Reach, Step, by_net, own_contacts, reach_of
 from .records import Net, Object, Party
+from .routing import Route, providers_of
 from .rpsl import attributes
 
 if TYPE_CHECKING:
     from .model import Answer
-    from .routing import Route
     from .store import Tables
 
 # What a net's role makes its party on a ladder; those of registries and placeholders are nobody's.
@@ -41,6 +41,7 @@ FORMS: Final = {
     "APNIC": "https://www.apnic.net/manage-ip/using-whois/abuse-and-spamming/reporting-abuse-and-spam/",
     "ARIN": "https://www.arin.net/resources/registry/whois/inaccuracy_reporting",
 }
+_UPSTREAMS: Final = 3  # of an origin: a ladder of forty networks of transit helps nobody
 NOTHING: Final = Evidence(None, None, None, None, None, None, None, None, None, "")
 # Which snapshot of a net's dump counts: its day and its file's name.
 Dated = Callable[[Net], tuple[str | None, str]]
@@ -86,6 +87,7 @@ def parties(
         found += _facilitator(answer, now)
     found.sort(key=lambda item: ("lessee", "facilitator", "holder").index(item.kind))
     found += _origins(answer, route, now)
+    found += _upstreams(answer, route, now)
     found += _sponsor(answer, now)
     if answer.desk.teams and steps:
         found += _csirts(answer, steps[-1].net, today, now)
@@ -142,7 +144,8 @@ def _of_nets(answer: Answer, steps: list[Step], dated: Dated, now: bool) -> Iter
                 name = bare.party.name or "the net"
                 notes.append(f"inherited: {name} ({_range(bare)}) has no contact of its own")
             bare = None
-            rung = _rung(kind, party, reach, why, evidence, _lang(net.country), now, notes)
+            countries = _of_net(answer, net)
+            rung = _rung(kind, party, reach, why, evidence, countries, now, notes)
         yield Found(kind, party.name, handles, rung, dropped)
 
 
@@ -163,12 +166,13 @@ def _abroad(answer: Answer, net: Net, kind: str) -> Iterator[str]:
 
 
 def _rung(
-    kind: str, party: Party, reach: Reach, why: str, evidence: Evidence, lang: str, now: bool,
-    notes: Iterable[str],
+    kind: str, party: Party, reach: Reach, why: str, evidence: Evidence, countries: Iterable[str],
+    now: bool, notes: Iterable[str],
 ) -> Rung:  # fmt: skip
+    held = tuple(dict.fromkeys(countries))
     return Rung(
-        (kind,), party.name, party.handle, reach.mailbox, reach.form, why, evidence, lang, 0,
-        reach.single, now, tuple(notes),
+        (kind,), party.name, party.handle, reach.mailbox, reach.form, why, evidence, _lang(held),
+        0, reach.single, now, tuple(notes), held,
     )  # fmt: skip
 
 
@@ -186,7 +190,7 @@ def _of_items(
             rule = reach.contact.rule
             why = f"is the desk's own contact for {reach.contact.object} ({rule})"
             evidence = NOTHING._replace(rule=rule)
-            rung = _rung(kind, party, reach, why, evidence, "en", now, reach.notes)
+            rung = _rung(kind, party, reach, why, evidence, (), now, reach.notes)
             return Found(kind, party.name, names, rung)
     gone = ()
     for item in items:
@@ -200,8 +204,8 @@ def _of_items(
                 key=item.key, source=item.source, file=file, snapshot=day, rule=rule
             )
             why = f"{lead}, whose contact is {_in(file, day)} ({rule})"
-            lang = _lang(_countries(answer, item))
-            rung = _rung(kind, party, reach, why, evidence, lang, now, reach.notes)
+            countries = _countries(answer, item)
+            rung = _rung(kind, party, reach, why, evidence, countries, now, reach.notes)
             return Found(kind, party.name, names, rung, gone)
     if not gone:
         reason = "no record of it in the dumps has a contact"
@@ -214,6 +218,17 @@ def _countries(answer: Answer, item: Object) -> list[str]:
     items = [item]
     if item.kind != "organisation" and item.org:
         items += answer.objects(item.org, "organisation", item.registry)
+    return _named(items)
+
+
+def _of_net(answer: Answer, net: Net) -> list[str]:
+    """Return the countries of a net, else those of its organisation."""
+    if net.country or not net.org_handle:
+        return [code.upper() for code in net.country]
+    return _named(answer.objects(net.org_handle, "organisation", net.registry))
+
+
+def _named(items: Iterable[Object]) -> list[str]:
     return [
         value.upper() for it in items for name, value in attributes(it.raw) if name == "country"
     ]
@@ -236,19 +251,43 @@ def _origins(answer: Answer, route: Route | None, now: bool) -> Iterator[Found]:
     for asn in route.origins if route else ():
         system = f"AS{asn}"
         items = answer.objects(system, "aut-num")
-        orgs = [
-            org
-            for it in items
-            if it.org
-            for org in answer.objects(it.org, "organisation", it.registry)
-        ]
-        named: list[Object] = [*orgs, *items]
-        name = next((it.name for it in named if it.name), None)
         verb = "now announces" if now else "announces"
         lead = f"{verb} {route.prefix if route else ''} as {system}"
-        names = (system, *(it.org for it in items if it.org))
-        party = Party(name, system, system)
-        yield _of_items(answer, "origin-as", party, items, lead, now, names)
+        yield _of_system(answer, "origin-as", system, items, lead, now)
+
+
+def _of_system(
+    answer: Answer, kind: str, system: str, items: list[Object], lead: str, now: bool
+) -> Found:
+    """Return the party of an AS number, by its own records and its organisation's name."""
+    orgs = [
+        org for it in items if it.org for org in answer.objects(it.org, "organisation", it.registry)
+    ]
+    named: list[Object] = [*orgs, *items]
+    name = next((it.name for it in named if it.name), None)
+    names = (system, *(it.org for it in items if it.org))
+    return _of_items(answer, kind, Party(name, system, system), items, lead, now, names)
+
+
+def _upstreams(answer: Answer, route: Route | None, now: bool) -> Iterator[Found]:
+    """Yield who sells transit to the origins; of each origin the smallest with a contact.
+
+    Of the others nothing is said, unless the desk does not want their mailboxes to be bothered.
+    """
+    origins = route.origins if route else ()
+    seen = set(origins)
+    for asn in origins:
+        left = _UPSTREAMS
+        for provider in providers_of(answer.tables, asn):
+            system = f"AS{provider}"
+            items = answer.objects(system, "aut-num") if provider not in seen else []
+            seen.add(provider)
+            if left and items:
+                lead = f"sells transit to AS{asn} as {system}, by the relationships of the build"
+                found = _of_system(answer, "upstream", system, items, lead, now)
+                left -= found.rung is not None
+                if found.rung or any(item.mailbox for item in found.dropped):
+                    yield found
 
 
 def _sponsor(answer: Answer, now: bool) -> Iterator[Found]:
@@ -286,7 +325,7 @@ def _csirts(answer: Answer, last: Net, today: date | None, now: bool) -> Iterato
         lang = _lang([team.country])
         rung = Rung(
             ("csirt",), team.name, None, team.mail, form, why, evidence, lang, 0,
-            now=now, notes=tuple(notes),
+            now=now, notes=tuple(notes), countries=(team.country,),
         )  # fmt: skip
         yield Found("csirt", team.name, (), rung)
 
@@ -298,12 +337,14 @@ def _registry(answer: Answer, found: list[Found], dated: Dated) -> Iterator[Foun
     last = answer.chain[-1]
     parties = [item for item in found if item.kind in ("lessee", "facilitator", "holder")]
     reached = [item.rung for item in parties if item.rung]
-    bad = [rung for rung in reached if INVALID in rung.notes]
+    bounced = answer.memory.bounced
+    bad = [rung for rung in reached if INVALID in rung.notes or rung.recipient in bounced]
     if reached and not bad:
         return
     fault = "its records here lead to nobody who is written to"
     if bad:
-        fault = f"its contact {bad[0].mailbox} is marked invalid"
+        what = "is marked invalid" if INVALID in bad[0].notes else "sends mail back"
+        fault = f"its contact {bad[0].mailbox} {what}"
     notes = ["it acts on wrong registrations, not on what a host does"]
     notes += filter(None, [national_place(last)])
     notes += [

@@ -498,3 +498,25 @@ def test_incidents_of_an_address_are_in_the_order_of_time() -> None:
     ]
     (found,) = triage(made)
     assert [item.row for item in found.sections[0].incidents] == [2, 3, 1, 0]
+
+
+def test_a_rung_has_the_countries_of_the_registration_behind_it(make: Make) -> None:
+    org = record(organisation="ORG-CE1-RIPE", org_name="Cedar", country="jp", source="RIPE")
+    inner = net(ONE, "Cedar Media", country=(), org="ORG-CE1-RIPE", abuse_c="BI-RIPE")
+    texts = {"ripe.db": BLOCK + inner + org + role("BI-RIPE", "a@birch.example")}
+    rungs = ladder(make((JANUARY, texts)), incident("10.0.1.7")).rungs
+    assert [(rung.kind, rung.countries, rung.lang) for rung in rungs[:2]] == [
+        ("lessee", ("JP",), "ja"), ("holder", ("NL",), "en")
+    ]  # fmt: skip
+
+
+def test_mail_that_came_back_is_a_wrong_registration(make: Make) -> None:
+    index = make((JANUARY, {"ripe.db": BLOCK + BIRCH}))
+    before = [(rung.kind, rung.mailbox) for rung in ladder(index, incident("10.0.1.7")).rungs]
+    assert before[:2] == [("lessee", "a@birch.example"), ("holder", "abuse@alder.example")]
+    index.memory.bounced = {"a@birch.example": date(2026, 5, 4)}
+    rungs = ladder(index, incident("10.0.1.7")).rungs
+    assert [(rung.kind, rung.mailbox) for rung in rungs if rung.mailbox][:2] == before[1::-1]
+    assert "registry" in [rung.kind for rung in rungs]
+    (registry,) = (rung for rung in rungs if rung.kind == "registry")
+    assert "a@birch.example sends mail back" in registry.why
