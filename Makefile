@@ -4,6 +4,10 @@ BIN := .venv/bin
 DEMO := build/demo.rirdex
 BEFORE := build/before.rirdex
 LEASES := build/leases.rirdex
+FIRST := build/first.rirdex
+CASES := build/casework.rirdex
+CASEWORK := --routes fixtures/casework/pfx2as --relationships fixtures/casework/as-rel \
+  --desk fixtures/casework/desk
 
 .PHONY: demo test check lint types bench generate clean
 
@@ -31,6 +35,14 @@ demo: .venv/installed
 	$(BIN)/rirdex lookup --index $(DEMO) --at 2025-03-01 10.33.77.5
 	$(BIN)/rirdex contacts --index $(DEMO) --at 2025-03-01 10.33.77.5
 	$(BIN)/rirdex contacts --index $(DEMO) 10.33.77.5
+	$(BIN)/rirdex build fixtures/casework/first -o $(FIRST) --quiet $(CASEWORK)
+	$(BIN)/rirdex build fixtures/casework/second -o $(CASES) --quiet --previous $(FIRST) $(CASEWORK)
+	@echo
+	@echo "Incidents: whom to tell of them, in order, and a round of mail to look at"
+	head -n 3 fixtures/casework/incidents.csv | \
+	  $(BIN)/rirdex notify - --index $(CASES) --desk fixtures/casework/desk
+	$(BIN)/rirdex notify fixtures/casework/incidents.csv --index $(CASES) --replace \
+	  --desk fixtures/casework/desk -o build/drafts | head -n 6
 
 test: .venv/installed
 	$(BIN)/pytest -q -n 2 --dist loadfile

@@ -1,0 +1,127 @@
+"""Say by hand who is to be told of an incident in each block of `fixtures/casework`.
+
+The rules are those of escalation: who uses the address at a contact of its own, who stands between,
+who holds it, the origin AS, its upstreams from the smaller one on, the sponsor, the CSIRTs of the
+user's country and the holder's, and the registry where nobody of the chain is reached.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rirdex.indexer.build import build
+
+FOLDER: Final = Path(__file__).parent.parent / "fixtures" / "casework"
+DESK: Final = FOLDER / "desk"
+CHANGED: Final = "2025-05-15"  # the day of the second snapshot
+RIPE: Final = "https://www.ripe.net/support/contact/reporting-procedure/"
+APNIC: Final = (
+    "https://www.apnic.net/manage-ip/using-whois/abuse-and-spamming/reporting-abuse-and-spam/"
+)
+KRANICH: Final = "abuse@kranich.example"
+TANDEM = ("upstream", "abuse@tandem.example")  # one customer, Hafenlicht
+GROSSTRASSE = ("upstream", "abuse@grosstrasse.example")
+HAFENLICHT = [("origin-as", "abuse@hafenlicht.example"), TANDEM, GROSSTRASSE]
+DE, GB, HK = (("csirt", f"team@cert-{code}.example") for code in ("de", "gb", "hk"))
+JP, VE = ("csirt", "https://cert-jp.example/form"), ("csirt", "team@cert-ve.example")
+
+
+class Expected(NamedTuple):
+    """Hold the rungs of a block, as kinds and recipient; who is dropped, by kind; the flags."""
+
+    rungs: list[tuple[str, str]]
+    dropped: list[str] = []  # noqa: RUF012 - a tuple's default, which nobody changes
+    flags: list[str] = []  # noqa: RUF012
+    single: bool = False
+
+
+# Of each block: the prefix, who is told, and who is told of the time before the second snapshot.
+BLOCKS: Final[dict[str, tuple[str, Expected]]] = {
+    "leased-own": ("245.16.1.0/24", Expected(
+        [("lessee", "abuse@alpenkaffee.example"), ("holder", KRANICH), *HAFENLICHT, GB, DE],
+    )),
+    "leased-own-v6": ("2001:db8:c010::/48", Expected(
+        [("lessee", "abuse@alpenkaffee.example"), ("holder", KRANICH), *HAFENLICHT, GB, DE],
+    )),
+    "leased-none": ("245.16.2.0/24", Expected([("holder", KRANICH), HK, DE], ["origin-as"])),
+    "broker": ("245.16.4.0/24", Expected(
+        [("facilitator", "abuse@zwischenhafen.example"), ("holder", KRANICH), DE], ["origin-as"],
+    )),
+    "inherited": ("245.16.8.0/24", Expected([("holder+origin-as", KRANICH), GROSSTRASSE, DE])),
+    "perpetrator": ("245.16.9.0/24", Expected(
+        [("lessee", "abuse@nachtschatten.example"), ("holder", KRANICH), DE], ["origin-as"],
+    )),
+    "japanese": ("245.16.10.0/24", Expected(
+        [("lessee", "abuse@kirschbaum.example"), ("holder", KRANICH), *HAFENLICHT, JP, DE],
+    )),
+    "single": ("245.18.0.0/22", Expected(
+        [("holder+origin-as", "abuse@massenhost.example"), GROSSTRASSE], single=True,
+    )),
+    "form": ("245.19.0.0/24", Expected([("holder+origin-as", "https://formular.example/report")])),
+    "cdn": ("245.20.0.0/24", Expected(
+        [("holder", "abuse@wolkenrand.example"), DE], ["origin-as"], ["cdn"],
+    )),
+    "dropped": ("245.21.0.0/24", Expected(
+        [GROSSTRASSE, DE, ("registry", RIPE)], ["holder", "origin-as"],
+    )),
+    # The sponsor of a legacy net announces it too.
+    "legacy": ("245.30.0.0/16", Expected(
+        [("origin-as+sponsor", KRANICH), GROSSTRASSE, DE, ("registry", RIPE)],
+    )),
+    "no-contact": ("245.40.0.0/24", Expected(
+        [DE, ("registry", RIPE)], ["origin-as"], ["no-contact"],
+    )),
+    "override": ("245.160.3.0/24", Expected(
+        [("lessee", "cert@sundew.example"), ("holder", "abuse@banksia.example")], ["origin-as"],
+    )),
+    # What stands on a national registry's nets is its own hostmaster: a last resort, not told.
+    "nir": ("245.200.16.0/22", Expected(
+        [JP, ("registry", APNIC)], ["holder", "origin-as"], ["no-contact"],
+    )),
+    "tenant": ("246.32.77.0/24", Expected([("holder", "abuse@dodo.example"), VE], ["origin-as"])),
+    "nowhere": ("250.0.0.0/8", Expected([], flags=["no-net", "no-contact"])),
+}  # fmt: skip
+# The tenant of the first snapshot had a contact of its own; today's country is told as well.
+BEFORE: Final = Expected(
+    [("lessee", "abuse@papierdrache.example"), ("holder", "abuse@dodo.example"), HK, VE],
+    ["origin-as"], ["changed-tenant"],
+)  # fmt: skip
+# With the list of presumed perpetrators: behind the holder.
+ACCUSED: Final = Expected(
+    [("holder", KRANICH), ("lessee", "abuse@nachtschatten.example"), DE],
+    ["origin-as"], ["perpetrator"],
+)  # fmt: skip
+
+
+def block_of(ip: str) -> str:
+    """Return the name of the block of an address."""
+    address = ip_address(ip)
+    return next(name for name, (prefix, _) in BLOCKS.items() if address in ip_network(prefix))
+
+
+def expected(ip: str, time: datetime | None) -> Expected:
+    """Return who is to be told of an incident; without a time that is as of today."""
+    name = block_of(ip)
+    earlier = time is not None and time < datetime.fromisoformat(f"{CHANGED}T00:00:00+00:00")
+    found = BEFORE if name == "tenant" and earlier else BLOCKS[name][1]
+    if time is None:
+        order = ("no-net", "no-contact", "no-time")
+        flags = [*found.flags, "no-time"]
+        return found._replace(flags=sorted(flags, key=lambda flag: (*order, flag).index(flag)))
+    return found
+
+
+def build_index(folder: Path) -> Path:
+    """Build the world of `fixtures/casework`: two snapshots, of which one registry has both."""
+    files = {
+        "routes": [str(FOLDER / "pfx2as")], "relationships": [str(FOLDER / "as-rel")],
+    }  # fmt: skip
+    build([str(FOLDER / "first")], str(folder / "first.rirdex"), desk=str(DESK), processes=0,
+          **files)  # type: ignore[arg-type]  # fmt: skip
+    target = folder / "casework.rirdex"
+    build([str(FOLDER / "second")], str(target), previous=str(folder / "first.rirdex"),
+          desk=str(DESK), processes=0, **files)  # type: ignore[arg-type]  # fmt: skip
+    return target
