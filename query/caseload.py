@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 import click
 
 from .casework import Incident
+from .errors import Error
 from .incidents import FORMS, NAMES, IncidentsError, read
 from .options import with_options
 from .packed import suffix, to_read
@@ -68,6 +69,19 @@ def incidents_of(
                     yield incident._replace(row=rows)
             except IncidentsError as error:
                 raise click.UsageError(f"{name}: {error}") from None
+
+
+def perpetrators_of(name: str | None) -> frozenset[str]:
+    """Return the parties of a file that `--perpetrators` names, none without one."""
+    from .escalation import perpetrators
+
+    if name is None:
+        return frozenset()
+    try:
+        with open(name, encoding="utf-8-sig") as file:
+            return perpetrators(file)
+    except UnicodeDecodeError:
+        raise Error(f"{name}: is no UTF-8: save the file as UTF-8") from None
 
 
 def _form(stream: BinaryIO, form: str | None) -> tuple[str, Iterator[bytes]]:

@@ -32,6 +32,7 @@ from .narrating import history
 from .notifying import notify
 from .options import at_option, index_option
 from .place import default_path
+from .reporting import report
 from .telling import contacts, csirt
 from .wording import LANGUAGES
 
@@ -292,7 +293,7 @@ def verify(path: str | None) -> int:
 
 for command in (
     batch, fetch, update, contacts, csirt, audit, leases, history, export, diff, watch, notify,
-    cases,
+    cases, report,
 ):  # fmt: skip
     cli.add_command(command)
 # In the list of commands their first sentences would be cut off.

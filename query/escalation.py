@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from .casework import Dropped, Incident, Ladder, Rung
 from .names import normal
 from .past import PastAnswer
-from .rungs import Found, dump_of, parties
+from .rungs import Found, Sellers, dump_of, parties
 
 if TYPE_CHECKING:
     from .index import Index
@@ -98,6 +98,7 @@ class Ladders:
         self._found: dict[Key, list[Found]] = {}
         self._made: dict[Key, Outcome] = {}
         self._placed: dict[Key, Outcome] = {}
+        self._sellers: Sellers = {}
         self._snapshots: dict[Key, tuple[str | None, str]] = {}
 
     def of(self, incident: Incident) -> Ladder:
@@ -156,7 +157,7 @@ class Ladders:
                 self._found.clear()
             found = self._found[now, key] = parties(
                 answer, route, lambda net: self._snapshot(answer, net), now=now,
-                today=self._options.today,
+                today=self._options.today, sellers=self._sellers,
             )  # fmt: skip
         return found
 
@@ -242,8 +243,11 @@ class Ladders:
             return good, [Dropped(r.kind, r.name, r.mailbox or r.form, reason) for r in bad]
         near = any(STAGES[rung.kind] < _BEHIND for rung in good)
         at = _BEHIND if near else _LAST
-        before = [rung for rung in good if STAGES[rung.kind] < at]
-        return before + bad + good[len(before) :], []
+        for rung in bad:
+            stage = max(at, STAGES[rung.kind] + 1)  # never before its like
+            places = (n for n, other in enumerate(good, 1) if STAGES[other.kind] < stage)
+            good.insert(max(places, default=0), rung)
+        return good, []
 
 
 def _chain_key(answer: Answer) -> Key:

@@ -17,9 +17,8 @@ import click
 
 from . import render
 from .auditing import csv_line
-from .caseload import incident_options, incidents_of
+from .caseload import incident_options, incidents_of, perpetrators_of
 from .console import INVALID, complain, write
-from .errors import Error
 from .index import open_index
 from .options import index_option, with_options
 from .reporter import FORWARDS, TLPS, read_reporter
@@ -122,13 +121,15 @@ def notify(
         raise click.UsageError("--due takes the incidents of a ledger: name --ledger, and no files")
     if not files and not due:
         raise click.UsageError("name files of incidents, or - for standard input")
+    from .escalation import Options
+
     asked = Round(output, form, csv_safe, step, due, urgent, largest, quiet, _time(present))
     with contextlib.ExitStack() as stack:
         index = stack.enter_context(open_index(path, desk=desk))
         makes = output is not None and not due
         book = stack.enter_context(_opened(ledger, makes)) if ledger else None
         index.memory.bounced = book.bounced() if book else {}
-        options = _ladder_options(perpetrators, never_tell, urgent, asked.now)
+        options = Options(urgent, perpetrators_of(perpetrators), never_tell, asked.now.date())
         who = None
         if output is not None:
             folder = index.desk.folder
@@ -163,22 +164,6 @@ def _opened(path: str, create: bool) -> Ledger:
     from .ledger import open_ledger
 
     return open_ledger(path, create=create)
-
-
-def _ladder_options(
-    perpetrators: str | None, never_tell: bool, urgent: bool, now: datetime
-) -> Options:
-    from .escalation import Options
-    from .escalation import perpetrators as listed
-
-    names: frozenset[str] = frozenset()
-    if perpetrators is not None:
-        try:
-            with open(perpetrators, encoding="utf-8-sig") as file:
-                names = listed(file)
-        except UnicodeDecodeError:
-            raise Error(f"{perpetrators}: is no UTF-8: save the file as UTF-8") from None
-    return Options(urgent, names, never_tell, now.date())
 
 
 def _due(book: Ledger, asked: Round) -> Iterator[Incident]:

@@ -42,6 +42,7 @@ FORMS: Final = {
     "ARIN": "https://www.arin.net/resources/registry/whois/inaccuracy_reporting",
 }
 _UPSTREAMS: Final = 3  # of an origin: a ladder of forty networks of transit helps nobody
+INHERITED: Final = "inherited: "  # begins the note on a rung that is told for the net below
 NOTHING: Final = Evidence(None, None, None, None, None, None, None, None, None, "")
 # Which snapshot of a net's dump counts: its day and its file's name.
 Dated = Callable[[Net], tuple[str | None, str]]
@@ -60,6 +61,10 @@ class Found(NamedTuple):
     dropped: tuple[Dropped, ...] = ()
 
 
+# The upstreams of an AS, now or not: many chains share their origin.
+Sellers = dict[tuple[int, bool], list[Found]]
+
+
 def dump_of(net: Net) -> tuple[str | None, str]:
     """Return day and file of the dump that a net was read from last."""
     return _source(net.tables, net.tables.net_origin[net.id])
@@ -72,13 +77,13 @@ def _source(tables: Tables, code: int) -> tuple[str | None, str]:
 
 def parties(
     answer: Answer, route: Route | None, dated: Dated = dump_of, *, now: bool = False,
-    today: date | None = None,
+    today: date | None = None, sellers: Sellers | None = None,
 ) -> list[Found]:  # fmt: skip
     """Return the parties of an answer, in the order of `casework.KINDS`, the last net's first.
 
     ``route`` is what announces the address, ``dated`` the snapshots that count; ``now`` marks the
-    rungs as those of today; ``today`` is to tell which CSIRTs were checked long ago. How long to
-    wait is left to the caller.
+    rungs as those of today; ``today`` is to tell which CSIRTs were checked long ago; ``sellers``
+    keeps upstreams from one answer to the next. How long to wait is left to the caller.
     """
     roles = ((net, net.role) for net in answer.chain)
     steps = [Step(net, role, _KIND[role]) for net, role in roles if role in _KIND]
@@ -87,7 +92,7 @@ def parties(
         found += _facilitator(answer, now)
     found.sort(key=lambda item: ("lessee", "facilitator", "holder").index(item.kind))
     found += _origins(answer, route, now)
-    found += _upstreams(answer, route, now)
+    found += _upstreams(answer, route, now, {} if sellers is None else sellers)
     found += _sponsor(answer, now)
     if answer.desk.teams and steps:
         found += _csirts(answer, steps[-1].net, today, now)
@@ -142,7 +147,7 @@ def _of_nets(answer: Answer, steps: list[Step], dated: Dated, now: bool) -> Iter
             notes = [*reach.notes, *_abroad(answer, net, kind)]
             if bare is not None:
                 name = bare.party.name or "the net"
-                notes.append(f"inherited: {name} ({_range(bare)}) has no contact of its own")
+                notes.append(f"{INHERITED}{name} ({_range(bare)}) has no contact of its own")
             bare = None
             countries = _of_net(answer, net)
             rung = _rung(kind, party, reach, why, evidence, countries, now, notes)
@@ -269,25 +274,38 @@ def _of_system(
     return _of_items(answer, kind, Party(name, system, system), items, lead, now, names)
 
 
-def _upstreams(answer: Answer, route: Route | None, now: bool) -> Iterator[Found]:
-    """Yield who sells transit to the origins; of each origin the smallest with a contact.
+def _upstreams(
+    answer: Answer, route: Route | None, now: bool, sellers: Sellers
+) -> Iterator[Found]:  # fmt: skip
+    """Yield who sells transit to the origins, the smallest of each that have a contact.
 
     Of the others nothing is said, unless the desk does not want their mailboxes to be bothered.
+    Who they are is known as of today alone, for the origins of an earlier day too.
     """
     origins = route.origins if route else ()
-    seen = set(origins)
+    seen = {f"AS{asn}" for asn in origins}
     for asn in origins:
-        left = _UPSTREAMS
-        for provider in providers_of(answer.tables, asn):
-            system = f"AS{provider}"
-            items = answer.objects(system, "aut-num") if provider not in seen else []
-            seen.add(provider)
-            if left and items:
-                lead = f"sells transit to AS{asn} as {system}, by the relationships of the build"
-                found = _of_system(answer, "upstream", system, items, lead, now)
-                left -= found.rung is not None
-                if found.rung or any(item.mailbox for item in found.dropped):
-                    yield found
+        found = sellers.get((asn, now))
+        if found is None:
+            found = sellers[asn, now] = [*_sellers(answer, asn, now)]
+        yield from (item for item in found if item.names[0] not in seen)
+        seen.update(item.names[0] for item in found)
+
+
+def _sellers(answer: Answer, asn: int, now: bool) -> Iterator[Found]:
+    left = _UPSTREAMS
+    for provider in providers_of(answer.tables, asn):
+        system = f"AS{provider}"
+        items = answer.objects(system, "aut-num")
+        if not items:
+            continue
+        lead = f"sells transit to AS{asn} as {system}, by the relationships of the build"
+        found = _of_system(answer, "upstream", system, items, lead, now)
+        if found.rung or any(item.mailbox for item in found.dropped):
+            yield found
+        left -= found.rung is not None
+        if not left:
+            return
 
 
 def _sponsor(answer: Answer, now: bool) -> Iterator[Found]:

@@ -53,16 +53,17 @@ def disarmed(cell: str) -> str:
     return f"'{cell}" if cell.lstrip(_UNSEEN).startswith(FORMULAS) else cell
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """Clean every text in what JSON can hold; keys of objects stay."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {key: _cleaned(item) for key, item in value.items()}
+        return {key: cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     return value
 
 
 def json_line(value: Json) -> str:
     """Return a value as one line of JSON."""
-    return json.dumps(_cleaned(value), ensure_ascii=False)
+    return json.dumps(cleaned(value), ensure_ascii=False)
