@@ -17,7 +17,6 @@ from .cells import Json
 
 FACTS: Final = ("sent", "answered", "refused", "bounced")
 STATES: Final = ("drafted", *FACTS)
-_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Report(NamedTuple):
@@ -48,8 +47,12 @@ class Report(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Return one of `STATES`: what came last, of one time the last of that list."""
-        return max(STATES, key=lambda name: (getattr(self, name) or _NEVER, STATES.index(name)))
+        """Return one of `STATES`: the fact that came last, of one time the last of `FACTS`."""
+        facts = [
+            (getattr(self, name), place, name)
+            for place, name in enumerate(FACTS) if getattr(self, name)
+        ]  # fmt: skip
+        return max(facts)[2] if facts else "drafted"
 
 
 class Case(NamedTuple):

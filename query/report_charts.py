@@ -27,8 +27,8 @@ _FONT: Final = 11
 _NAME: Final = 42  # columns of text that fit beside a bar's number
 # Of each series: colour, hatch. Dark to light, so that they differ in grey as well.
 STYLES: Final = (
-    ("#1f3d5c", ""), ("#5b8db8", "////"), ("#c9d6df", "...."), ("#ffffff", ""), ("#8a6d3b", "xx"),
-    ("#b9a06a", "\\\\\\\\"), ("#e3d6b3", "oo"), ("#777777", "--"), ("#eeeeee", "||"),
+    ("#1f3d5c", ""), ("#5b8db8", "///"), ("#c9d6df", "\\\\\\"), ("#ffffff", ""),
+    ("#8a6d3b", "xx"), ("#b9a06a", "---"), ("#e3d6b3", "|||"), ("#777777", ""), ("#eeeeee", "++"),
 )  # fmt: skip
 _ID: Final = re.compile(r' id="([^"]+)"')
 _USED: Final = re.compile(r'(?:url\(#|href="#)([^")]+)')

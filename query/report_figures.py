@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 SPACES: Final = ("leased", "likely-leased", "registered", "none")
 LEASED: Final = SPACES[:2]
+COUNTED: Final = (*SPACES, "total", "share", "share_leased")  # of all rows; of the row
 QUALITIES: Final = ("own", "inherited", "text", "form", "invalid", "bounced", "none")
 _PARTIES: Final = ("lessee", "facilitator", "holder")
 _COUNTRIES: Final = 8  # of a side of the matrix; the others are one
@@ -237,26 +238,26 @@ def _member(field: str) -> Callable[[Seen], str | None]:
     return lambda item: getattr(item.incident, field)
 
 
-def _by(seen: list[Seen], name: str, key: Callable[[Seen], str | None]) -> Table:
+def _by(seen: list[Seen], name: str, key_of: Callable[[Seen], str | None]) -> Table:
     """Count incidents by something and by the space they lie in; ascending by the key."""
     counts: Counter[tuple[str, str]] = Counter()
     for item in seen:
-        if (value := key(item)) is not None:
+        if (value := key_of(item)) is not None:
             counts[value, item.judged.space] += 1
-    keys = sorted({value for value, _ in counts})
-    return Table(
-        name, SPACES, {key: tuple(counts[key, space] for space in SPACES) for key in keys}
-    )  # fmt: skip
+    whole = counts.total()
+    rows: dict[str, tuple[Value, ...]] = {}
+    for key in sorted({value for value, _ in counts}):
+        row = [counts[key, space] for space in SPACES]
+        total = sum(row)
+        rows[key] = (*row, total, _share(total, whole), _share(sum(row[:2]), total))
+    return Table(name, COUNTED, rows)
 
 
 def _top(table: Table, most: int) -> Table:
     """Put the rows with the most first, and keep some."""
-    rows = sorted(table.rows.items(), key=lambda row: (-sum(map(_number, row[1])), row[0]))
+    at = table.columns.index("total")
+    rows = sorted(table.rows.items(), key=lambda row: (-(row[1][at] or 0), row[0]))
     return table._replace(rows=dict(rows[:most]))
-
-
-def _number(value: Value) -> float:
-    return value or 0
 
 
 def _countries(seen: list[Seen], reports: list[Report] | None) -> Table:

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from .errors import Error
 from .report_charts import bars, stacked
-from .report_figures import SPACES, Figures, Table, Value
+from .report_figures import COUNTED, SPACES, Figures, Table, Value
 from .report_words import WORDS
 from .untrusted import one_line
+from .words import WORDS as DRAFTED
 
 _NAMED_ROWS: Final = ("quality", "turnover")  # whose rows are words of ours
 _NAME: Final = 300  # characters of a name
@@ -34,7 +35,7 @@ def page(figures: Figures, lang: str = "en", title: str | None = None) -> str:
         lang=lang, words=words, title=one_line(title or words["title"], _NAME),
         said=_said(figures.about, words), sources=figures.about["sources"],
         made=words["made"].format(**figures.about),
-        sections=[_section(table, words) for table in figures.tables],
+        sections=[_section(table, words, lang) for table in figures.tables],
     )  # fmt: skip
 
 
@@ -62,30 +63,37 @@ def _said(about: dict[str, Any], words: dict[str, Any]) -> list[str]:
     return [one_line(text, 2000) for text in found]
 
 
-def _section(table: Table, words: dict[str, Any]) -> dict[str, Any]:
+def _section(table: Table, words: dict[str, Any], lang: str) -> dict[str, Any]:
     """Return what the template shows of a figure."""
     title, sentence = words["figures"][table.name]
-    labels = {key: _label(table, key, words) for key in table.rows}
+    labels = {key: _label(table, key, words, lang) for key in table.rows}
     columns = [_column(table, name, words) for name in table.columns]
     totals = table.name in ("months", "sectors", "categories", "countries", "kinds", "quality")
     most = max((value or 0 for row in table.rows.values() for value in row), default=0) or 1
+    if "on_leased" in table.columns or (table.columns == COUNTED and table.name != "months"):
+        sentence = sentence + words["hatched"]
     return {
         "name": table.name, "title": title, "sentence": sentence, "columns": columns,
         "chart": _chart(table, title, labels, columns),
         "rows": [
             (labels[key], [
-                (_number(value, words), key == column and table.name == "matrix",
+                (_number(column, value, words), key == column and table.name == "matrix",
                  round(0.55 * (value or 0) / most, 3) if table.name == "matrix" else None)
                 for column, value in zip(table.columns, row, strict=True)
             ])
             for key, row in table.rows.items()
         ],
-        "totals": [_number(sum(value or 0 for value in column), words)
-                   for column in zip(*table.rows.values(), strict=True)] if totals else [],
+        "totals": [
+            "" if name.startswith("share") else _number(name, sum(v or 0 for v in column), words)
+            for name, column in zip(table.columns, zip(*table.rows.values(), strict=True),
+                                    strict=bool(table.rows))
+        ] if totals else [],
     }  # fmt: skip
 
 
-def _label(table: Table, key: str, words: dict[str, Any]) -> str:
+def _label(table: Table, key: str, words: dict[str, Any], lang: str) -> str:
+    if table.name == "categories":
+        return str(DRAFTED[lang]["categories"].get(key, key))
     if table.name in _NAMED_ROWS:
         return str(words["rows"][table.name][key])
     if table.name in ("states", "answers"):
@@ -103,10 +111,10 @@ def _column(table: Table, name: str, words: dict[str, Any]) -> str:
     return str(words["columns"][name])
 
 
-def _number(value: Value, words: dict[str, Any]) -> str:
+def _number(column: str, value: Value, words: dict[str, Any]) -> str:
     if value is None:
         return str(words["not_known"])
-    return f"{value:,}"
+    return f"{value:.1%}" if column.startswith("share") else f"{value:,}"
 
 
 def _chart(table: Table, title: str, labels: dict[str, str], columns: Sequence[str]) -> str | None:
@@ -115,16 +123,14 @@ def _chart(table: Table, title: str, labels: dict[str, str], columns: Sequence[s
     if not rows or not any(map(any, rows)):
         return None
     if table.name in ("months", "kinds"):
-        series = [
-            (label, values)
-            for label, values in zip(columns, map(list, zip(*rows, strict=True)), strict=True)
-            if any(values)
-        ]
+        cut = len(SPACES) if table.name == "months" else len(columns)
+        sides = [[row[at] for row in rows] for at in range(cut)]
+        series = [pair for pair in zip(columns[:cut], sides, strict=True) if any(pair[1])]
         return stacked(table.name, title, [labels[key] for key in table.rows], series)
     names = [*labels.values()]
-    if table.columns == SPACES:  # all of it, and what lies in leased space
+    if table.columns == COUNTED:  # all of it, and what lies in leased space
         return bars(table.name, title, [
-            (name, sum(row), sum(row[:2])) for name, row in zip(names, rows, strict=True)
+            (name, sum(row[:4]), sum(row[:2])) for name, row in zip(names, rows, strict=True)
         ])  # fmt: skip
     if table.name in ("quality", "turnover"):
         at = table.columns.index("incidents")

@@ -25,7 +25,7 @@ _ENGLISH: Final[dict[str, Any]] = {
     "sources": "Registration data", "source": "Source", "date": "Date",
     "made": "Made with rirdex {rirdex} from index {build}.",
     "nothing": "Nothing to count.", "key": "", "total": "Total", "not_known": "not known",
-    "other": "others",
+    "other": "others", "hatched": " Hatched: the part in space that appears to be leased.",
     "figures": {
         "months": ("Incidents by month", "By the space in which the address lay at that time."),
         "sectors": ("By sector", "The sector that was imitated or attacked, where it is told."),
@@ -54,6 +54,7 @@ _ENGLISH: Final[dict[str, Any]] = {
         "none": "no net", "incidents": "incidents", "reports": "reports",
         "addresses": "addresses", "nets": "blocks", "on_leased": "in leased space",
         "sent": "sent", "answered": "answered", "refused": "refused", "bounced": "bounced",
+        "total": "all", "share": "share", "share_leased": "leased of it",
         "lower": "lower quartile", "median": "median", "upper": "upper quartile",
     },
     "kinds": {
@@ -92,6 +93,7 @@ _JAPANESE: Final[dict[str, Any]] = {
     "sources": "使用した登録情報", "source": "ファイル", "date": "日付",
     "made": "rirdex {rirdex}、索引 {build} により作成。",
     "nothing": "該当なし", "key": "", "total": "合計", "not_known": "不明", "other": "その他",
+    "hatched": "斜線部分はリースと推定される空間での件数です。",
     "figures": {
         "months": ("月別インシデント件数", "発生時点でアドレスが属していた空間による内訳です。"),
         "sectors": ("業種別", "騙られた、または標的となった業種 (判明分)。"),
@@ -116,6 +118,7 @@ _JAPANESE: Final[dict[str, Any]] = {
         "leased": "リース", "likely-leased": "リースの疑い", "registered": "その他の登録空間",
         "none": "登録なし", "incidents": "件数", "reports": "報告数", "addresses": "アドレス数",
         "nets": "ブロック数", "on_leased": "うちリース空間", "sent": "送付", "answered": "回答",
+        "total": "計", "share": "構成比", "share_leased": "リース率",
         "refused": "拒否", "bounced": "不達", "lower": "第 1 四分位", "median": "中央値",
         "upper": "第 3 四分位",
     },
