@@ -299,6 +299,7 @@ for command in (
 # In the list of commands their first sentences would be cut off.
 audit.short_help = "Measure how accurate and reachable registrations are."
 notify.short_help = "Say whom to tell of incidents, and draft it."
+report.short_help = "Count incidents: leased space, parties, outcomes."
 fetch.short_help = "Fetch the registries' files that are new."
 update.short_help = "Fetch what has changed, and build an index of it."
 
