@@ -73,8 +73,9 @@ class Rung(NamedTuple):
     ``kinds`` are those of `KINDS` that were merged, since they have one mailbox; the first counts.
     ``mailbox`` or ``form`` (a URL) is None. ``lang`` is `ja` or `en`, a hint; ``wait`` the hours
     before the next rung is told. ``single`` wants a report for each address. ``now`` says that the
-    party is of today, not of the time of the incident. ``notes`` warn. ``countries`` are those of
-    the registration that leads to it.
+    party is of today, not of the time of the incident. ``notes`` are for who works on the incident,
+    ``said`` are those of them that the recipient may read too. ``countries`` are those of the
+    registration that leads to it.
     """
 
     kinds: tuple[str, ...]
@@ -90,6 +91,7 @@ class Rung(NamedTuple):
     now: bool = False
     notes: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -110,7 +112,7 @@ class Rung(NamedTuple):
         """Return the rung as in the JSON of a ladder."""
         return self._asdict() | {
             "kinds": [*self.kinds], "evidence": self.evidence._asdict(), "notes": [*self.notes],
-            "countries": [*self.countries],
+            "countries": [*self.countries], "said": [*self.said],
         }  # fmt: skip
 
 

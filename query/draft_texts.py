@@ -157,7 +157,7 @@ def _section(section: Section, lang: str) -> dict[str, Any]:
         "now": rung.now,
         "basis": words["basis"][_basis(section)],
         "evidence": _evidence(rung),
-        "notes": [defanged(note) for note in rung.notes],
+        "notes": [defanged(note) for note in rung.said],
     }  # fmt: skip
 
 

@@ -13,16 +13,16 @@ category alone, and is kept by these.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from .beside import Sellers, cdns
 from .casework import Dropped, Incident, Ladder, Rung
 from .names import normal
 from .past import PastAnswer
-from .rungs import Found, Sellers, dump_of, parties
+from .rung_parts import Found
+from .rungs import dump_of, parties
 
 if TYPE_CHECKING:
     from .index import Index
@@ -70,12 +70,6 @@ def perpetrators(lines: Iterable[str]) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-def cdns() -> dict[int, str]:
-    """Return the networks of `cdn.toml`: AS number to name."""
-    text = files(__package__).joinpath("cdn.toml").read_text("utf-8")
-    return {row["asn"]: row["name"] for row in tomllib.loads(text)["cdn"]}
-
-
 def ladder(index: Index, incident: Incident, options: Options | None = None) -> Ladder:
     """Return whom to tell of one incident; of many, `Ladders` is faster."""
     return Ladders(index, options).of(incident)
@@ -94,7 +88,6 @@ class Ladders:
     def __init__(self, index: Index, options: Options | None = None) -> None:
         self._index = index
         self._options = options or Options()
-        self._cdns = cdns()
         self._found: dict[Key, list[Found]] = {}
         self._made: dict[Key, Outcome] = {}
         self._placed: dict[Key, Outcome] = {}
@@ -136,7 +129,8 @@ class Ladders:
             found = self._parties(then, route, (here, seen, route), now=False)
             later: list[Found] = []
             flags: set[str] = set() if day is not None else {"no-time"}
-            shared = [early] if early else []
+            shared: list[str] = []
+            public = [early] if early else []
             if changed and isinstance(then, PastAnswer):
                 later = self._parties(today, routed, (latest, routed), now=True)
                 if then.changed:
@@ -147,7 +141,9 @@ class Ladders:
             if not then.chain:
                 flags.add("no-net")
             systems = (*(route.origins if route else ()), *(routed.origins if routed else ()))
-            made = self._made[key] = self._outcome([*found, *later], flags, systems, shared, wait)
+            made = self._made[key] = self._outcome(
+                [*found, *later], flags, systems, public, shared, wait
+            )
         return made
 
     def _parties(self, answer: Answer, route: Route | None, key: Key, *, now: bool) -> list[Found]:
@@ -191,17 +187,21 @@ class Ladders:
 
     def _outcome(
         self, found: list[Found], flags: set[str], systems: Iterable[int],
-        shared: list[str], wait: int,
+        public: list[str], shared: list[str], wait: int,
     ) -> Outcome:  # fmt: skip
         for asn in dict.fromkeys(systems):
-            if asn in self._cdns:
+            if asn in cdns():
                 flags.add("cdn")
-                shared.append(
-                    f"AS{asn} ({self._cdns[asn]}) is a content delivery network: the chain leads "
+                public.append(
+                    f"AS{asn} ({cdns()[asn].name}) is a content delivery network: the chain leads "
                     "to its edge and does not identify the host"
                 )
         rungs = _merged(
-            item.rung._replace(wait=wait, notes=(*item.rung.notes, *shared))
+            item.rung._replace(
+                wait=wait,
+                notes=(*item.rung.notes, *public, *shared),
+                said=(*item.rung.said, *public),
+            )
             for item in sorted(found, key=_place)
             if item.rung
         )
@@ -287,5 +287,6 @@ def _merged(rungs: Iterable[Rung]) -> list[Rung]:
             kinds=tuple(dict.fromkeys(known.kinds + rung.kinds)), why=why,
             single=known.single or rung.single,
             notes=tuple(dict.fromkeys(known.notes + rung.notes)),
+            said=tuple(dict.fromkeys(known.said + rung.said)),
         )  # fmt: skip
     return list(found.values())

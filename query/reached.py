@@ -26,6 +26,9 @@ _ASIDE: Final = ("drop", "registry_contact", "reserved_domain")
 INVALID: Final = "the registry has found the mailbox invalid: go on at once when mail comes back"
 
 
+IN_TEXT: Final = "found in the text of a record, not published as its abuse contact"
+
+
 class Step(NamedTuple):
     """Hold a net of a chain, its role, and what that makes its party on a ladder."""
 
@@ -88,7 +91,7 @@ def reach_of(
     if day := bounced.get(_key(best)):
         notes.append(came_back(day))
     if best.rule.startswith("generic."):
-        notes.append("found in the text of a record, not published as its abuse contact")
+        notes.append(IN_TEXT)
     if best.rule == "user.override" and best.reason:
         notes.append(best.reason)
     others = dict.fromkeys(c.mailbox for c in good if c.rule == best.rule and c.mailbox)

@@ -18,7 +18,7 @@ from .cells import Json
 from .escalation import Ladders, Options
 from .facts import system_text
 from .reached import INVALID
-from .rungs import INHERITED
+from .rung_parts import INHERITED
 from .turned import Turned, Turns
 
 if TYPE_CHECKING:

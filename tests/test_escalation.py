@@ -12,8 +12,9 @@ import pytest
 
 from rirdex.indexer.build import build
 from rirdex.query import Index, open_index
+from rirdex.query.beside import cdns
 from rirdex.query.casework import KINDS, Evidence, Incident, Ladder, Rung
-from rirdex.query.escalation import Options, cdns, ladder, ladders, perpetrators
+from rirdex.query.escalation import Options, ladder, ladders, perpetrators
 from rirdex.query.triage import triage
 
 FOLDER: Final = Path(__file__).parent.parent / "fixtures" / "leases"
@@ -140,8 +141,8 @@ SILBERSEE: Final = "abuse@silbersee.example"
 RIPE_PAGE: Final = "https://www.ripe.net/support/contact/reporting-procedure/"
 WORLD: Final[dict[str, tuple[str, list[str], tuple[str, ...]]]] = {
     "252.16.1.9": ("leased, own contact", [
-        "lessee abuse@mondfisch.example", f"holder {SILBERSEE}", "csirt https://gb.example/form",
-        "csirt team@de.example"], ()),
+        "lessee abuse@mondfisch.example", "facilitator abuse@leihnetz.example",
+        f"holder {SILBERSEE}", "csirt https://gb.example/form", "csirt team@de.example"], ()),
     "252.16.2.9": ("leased, none of its own", [
         f"holder {SILBERSEE}", "csirt team@de.example"], ()),
     "252.16.20.9": ("a customer, holder and origin are one", [
@@ -152,7 +153,8 @@ WORLD: Final[dict[str, tuple[str, list[str], tuple[str, ...]]]] = {
     "254.4.8.1": ("run by a broker, the lessee has none", [
         "facilitator abuse@heronbrokers.example", "holder abuse@cormorant.example"], ()),
     "252.200.2.1": ("behind a CDN, sponsored", [
-        f"sponsor {SILBERSEE}", "csirt team@de.example", f"registry {RIPE_PAGE}"], ("cdn",)),
+        "origin-as https://abuse.cloudflare.com/", f"sponsor {SILBERSEE}",
+        "csirt team@de.example", f"registry {RIPE_PAGE}"], ("cdn",)),
     "252.220.7.1": ("legacy space, only its sponsor is reached", [
         f"sponsor {SILBERSEE}", "csirt team@de.example", f"registry {RIPE_PAGE}"], ()),
     "254.130.6.1": ("no mailbox in the dump", ["registry -"], ("no-contact",)),
@@ -172,7 +174,7 @@ def test_each_kind_of_block_has_its_ladder(leases: Index, ip: str) -> None:
 
 
 def test_a_rung_says_which_record_of_which_dump_leads_to_it(leases: Index) -> None:
-    first, second, *_ = ladder(leases, incident("252.16.1.9", "2026-03-01")).rungs
+    first, _, second, *_ = ladder(leases, incident("252.16.1.9", "2026-03-01")).rungs
     assert first.why == (
         "is registered as lessee of 252.16.1.0/24 (MONDFISCH-GB) in ripe.db.inetnum of 2026-02-01 "
         "(ripe.abuse-c)"
@@ -520,3 +522,66 @@ def test_mail_that_came_back_is_a_wrong_registration(make: Make) -> None:
     assert "registry" in [rung.kind for rung in rungs]
     (registry,) = (rung for rung in rungs if rung.kind == "registry")
     assert "a@birch.example sends mail back" in registry.why
+
+
+LISTED: Final = """
+[[party]]
+name = "Cedar Market"
+kind = "platform"
+maintainers = ["CEDAR-MNT"]
+source = "invented"
+date = 2026-01-01
+confidence = "high"
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "reached", "reason"),
+    [
+        ('abuse = "desk@cedar.example"', "desk@cedar.example", ""),
+        ('form = "https://cedar.example/report"', "https://cedar.example/report", ""),
+        ('organisations = ["ORG-CE1-RIPE"]', "abuse@cedar.example", ""),
+        ('abuse = "abuse@dead.example"', "", "Nobody reads it."),
+        ("", "", "the dumps have no contact"),
+    ],
+)
+def test_a_platform_that_is_known_by_its_maintainer_is_told_by_the_list(
+    tmp_path: Path, desk: Path, more: str, reached: str, reason: str
+) -> None:
+    inner = net(ONE, "Birch Hosting", abuse_c="BI-RIPE").replace("ALDER-MNT", "CEDAR-MNT")
+    org = record(organisation="ORG-CE1-RIPE", org_name="Cedar", abuse_c="CE-RIPE", source="RIPE")
+    roles = role("BI-RIPE", "a@birch.example") + role("CE-RIPE", "abuse@cedar.example")
+    (tmp_path / "ripe.db").write_text(BLOCK + inner + org + roles)
+    (tmp_path / "fingerprints.toml").write_text(LISTED + more + "\n")
+    build([str(tmp_path / "ripe.db")], str(tmp_path / "x"), desk=str(tmp_path), processes=0)
+    with open_index(tmp_path / "x", desk=str(desk)) as index:
+        found = ladder(index, incident("10.0.1.7"))
+    told = [(rung.kind, rung.reached) for rung in found.rungs]
+    middle = [("facilitator", reached)] if reached else []
+    assert told[:3] == [
+        ("lessee", "a@birch.example"), *middle, ("holder", "abuse@alder.example"), *told[2:3]
+    ][:3]  # fmt: skip
+    gone = [item.reason for item in found.dropped if item.kind == "facilitator"]
+    assert [text.startswith(reason) for text in gone] == ([] if reached else [True])
+
+
+def test_what_the_desk_notes_for_itself_stays_out_of_mails(leases: Index) -> None:
+    today = Options(today=date(2026, 3, 1))
+    rungs = [
+        rung for ip in ("252.16.1.9", "252.16.2.9", "252.200.2.1")
+        for rung in ladder(leases, incident(ip), today).rungs
+    ]  # fmt: skip
+    assert any("csirt.csv" in note for rung in rungs for note in rung.notes)
+    assert any(rung.said for rung in rungs)
+    for rung in rungs:
+        assert set(rung.said) <= set(rung.notes)
+        for note in rung.said:
+            assert note.startswith(("inherited: ", "AS13335 (Cloudflare)", "the first snapshot"))
+
+
+def test_the_country_of_a_net_is_that_of_its_organisation_too(make: Make) -> None:
+    org = record(organisation="ORG-CE1-RIPE", org_name="Cedar", country="GB", source="RIPE")
+    inner = net(ONE, "Cedar Media", country=(), org="ORG-CE1-RIPE", abuse_c="BI-RIPE")
+    index = make((JANUARY, {"ripe.db": BLOCK + inner + org + role("BI-RIPE", "a@b.example")}))
+    teams = [rung.name for rung in ladder(index, incident("10.0.1.7")).rungs if rung.form]
+    assert teams == ["Team GB"]

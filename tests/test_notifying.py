@@ -39,6 +39,7 @@ ROWS: Final = """ip,url,time,category,brand
 """
 BAD: Final = "nonsense,,,,\n252.16.1.0/24,,,,\n,https://no.address.example/,,,\n"
 LESSEE, HOLDER = "abuse@mondfisch.example", "abuse@silbersee.example"
+BROKER: Final = "abuse@leihnetz.example"  # known by its maintainer on the net
 MONDAY: Final = "2026-05-04T09:00:00+09:00"
 TUESDAY: Final = "2026-05-05T10:00:00+09:00"  # 25 hours later
 FRIDAY: Final = "2026-05-08T09:00:00+09:00"
@@ -98,7 +99,7 @@ def test_ladders_are_those_of_the_library_in_every_format(
 ) -> None:
     with open_index(leases, desk="desk") as index, open("i.csv", "rb") as stream:
         found = [*ladders(index, read(stream, "csv"))]
-        assert [len(ladder.rungs) for ladder in found][:3] == [2, 2, 1]
+        assert [len(ladder.rungs) for ladder in found][:3] == [3, 3, 1]
         assert notify("i.csv", "-f", "jsonl") == 0
         assert listed(capsys) == [
             json.loads(json.dumps(ladder.to_dict())) | {"next": [1] if ladder.rungs else []}
@@ -116,7 +117,7 @@ def test_ladders_are_those_of_the_library_in_every_format(
     assert notify("i.csv") == 0
     captured = capsys.readouterr()
     text = captured.out
-    assert text.index(f"> 1. lessee: {LESSEE}") < text.index(f"  2. holder: {HOLDER}")
+    assert text.index(f"> 1. lessee: {LESSEE}") < text.index(f"  3. holder: {HOLDER}")
     assert "hxxps://login[.]bank[.]example/x?id=1" in text
     assert "https://" not in text
     assert "ripe.db.inetnum" in text
@@ -207,11 +208,11 @@ def test_a_presumed_perpetrator_is_not_told_first(notify: Notify, capsys: Captur
     Path("them").write_text("# by the desk\nmondfisch streaming LIMITED\n")
     assert notify("i.csv", "-f", "jsonl", "--perpetrators", "them") == 0
     first, *_ = listed(capsys)
-    assert [rung["mailbox"] for rung in first["rungs"]] == [HOLDER, LESSEE]
+    assert [rung["mailbox"] for rung in first["rungs"]] == [BROKER, HOLDER, LESSEE]
     assert "perpetrator" in first["flags"]
     assert notify("i.csv", "-f", "jsonl", "--perpetrators", "them", "--never-tell") == 0
     first, *_ = listed(capsys)
-    assert [rung["mailbox"] for rung in first["rungs"]] == [HOLDER]
+    assert [rung["mailbox"] for rung in first["rungs"]] == [BROKER, HOLDER]
     assert LESSEE in [item["mailbox"] for item in first["dropped"]]
 
 
@@ -239,7 +240,7 @@ def test_drafts_are_those_of_the_triage(notify: Notify, leases: str, capsys: Cap
     assert LESSEE in out
     assert ".eml" in out
     assert notify("i.csv", "-o", "second", "--step", "2", "-f", "csv") == 0
-    assert set(mails("second")) == {HOLDER}
+    assert set(mails("second")) == {BROKER}
 
 
 def test_language_tlp_and_forwarding_by_option(notify: Notify) -> None:
@@ -282,7 +283,7 @@ def test_rounds_by_a_ledger(notify: Notify, capsys: Capture) -> None:
     assert [ladder["next"] for ladder in tuesday] == [[2], [2]]
     assert [ladder["incident"]["ip"] for ladder in due(FRIDAY)].count("252.16.2.9") == 1
     assert notify("--due", *book, "-o", "c", "--now", TUESDAY) == 0
-    assert set(mails("c")) == {HOLDER}
+    assert set(mails("c")) == {BROKER}
     capsys.readouterr()
     assert due(TUESDAY) == []
     with open_ledger("cases.db") as ledger:
@@ -303,13 +304,13 @@ def test_a_mailbox_that_mail_came_back_from_is_behind(
     Path("new.csv").write_text("ip,time\n252.16.1.77,2026-03-04\n")
     assert notify("new.csv", "-f", "jsonl", *book) == 0
     (ladder,) = listed(capsys)
-    assert [rung["mailbox"] for rung in ladder["rungs"]][:2] == [HOLDER, LESSEE]
-    assert any("came back on 2026-05-04" in note for note in ladder["rungs"][1]["notes"])
+    assert [rung["mailbox"] for rung in ladder["rungs"]][:3] == [BROKER, HOLDER, LESSEE]
+    assert any("came back on 2026-05-04" in note for note in ladder["rungs"][2]["notes"])
     # At once, and not to it again.
     assert notify("--due", *book, "-f", "jsonl") == 0
     for ladder in listed(capsys):
         (number,) = ladder["next"]
-        assert ladder["rungs"][number - 1]["mailbox"] == HOLDER
+        assert ladder["rungs"][number - 1]["mailbox"] == BROKER
     contacts = ["contacts", "252.16.1.77", "-i", leases, "--desk", "desk", "--json"]
     assert run(contacts) == 0
     (before,) = listed(capsys)

@@ -41,9 +41,17 @@ LEASED: Final = {
     "japanese": ("Kranich Netze GmbH", None, "Kirschbaum Web K.K.", "DE", "JP"),
     "override": ("Banksia Networks Pty Ltd", None, "Sundew Cloud Pte Ltd", "AU", "SG"),
     "tenant": ("Dodo Address Holdings Ltd", None, "Orinoco Nuevo Hosting C.A.", "MU", "VE"),
+    "tenant-own": ("Dodo Address Holdings Ltd", None, "Hinoki Hosting K.K.", "MU", "JP"),
 }
-BEFORE: Final = ("Dodo Address Holdings Ltd", None, "Papierdrache Servers Limited", "MU", "HK")
-LIKELY: Final = ("override", "tenant")  # without an origin that is unrelated and known
+BEFORE: Final = {
+    "tenant": ("Dodo Address Holdings Ltd", None, "Papierdrache Servers Limited", "MU", "HK"),
+    "tenant-own": ("Dodo Address Holdings Ltd", None, "Kleeblatt Servers (Pty) Ltd", "MU", "ZA"),
+}
+LIKELY: Final = (
+    "override",
+    "tenant",
+    "tenant-own",
+)  # without an origin that is unrelated and known
 QUALITY: Final = {
     "inherited": ("leased-none", "broker", "inherited"), "form": ("form",),
     "none": ("dropped", "legacy", "no-contact", "nir"),
@@ -89,7 +97,7 @@ def earlier(item: Incident) -> bool:
 
 def parties(item: Incident) -> tuple[str | None, ...] | None:
     name = block_of(item.ip or "")
-    return BEFORE if name == "tenant" and earlier(item) else LEASED.get(name)
+    return BEFORE[name] if name in BEFORE and earlier(item) else LEASED.get(name)
 
 
 def space(item: Incident) -> str:
@@ -181,7 +189,7 @@ def test_contacts_and_turnover_are_counted(counted: Figures, incidents: list[Inc
     quality = table(counted, "quality")
     assert {key: row["incidents"] for key, row in quality.items() if row["incidents"]} == plain
     assert quality["form"]["nets"] == 1
-    tenants = [item for item in incidents if block_of(item.ip or "") == "tenant" and item.time]
+    tenants = [item for item in incidents if block_of(item.ip or "") in BEFORE and item.time]
     change = date.fromisoformat(CHANGED)
     away = [(change - item.time.astimezone(UTC).date()).days for item in tenants if item.time]
     turnover = {key: row["incidents"] for key, row in table(counted, "turnover").items()}
