@@ -2,7 +2,13 @@
 
 A report of failure is matched by the name of the message that it is about, else by the recipient
 that it names, against what was sent there last. An answer is a mail in reply to a message of ours
-that no machine wrote (RFC 3834). Mails are untrusted: one that cannot be read says nothing.
+that no machine wrote (RFC 3834). A report that somebody attached to a mail of theirs is no report
+to us. What came back did so after it was sent: where a mail claims an earlier time, since `sent`
+was noted late, that of sending is taken. A failure of a report that is not known to be sent is
+noted as well, and it stays unknown when it was sent.
+
+Mails are untrusted: one that cannot be read says nothing. Only the begin of a mail is read, and
+the begin of each of its headers, since hostile ones would keep the parser busy for hours.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from email.message import Message
+from email.policy import Compat32
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,7 +33,19 @@ if TYPE_CHECKING:
 
 _ID: Final = re.compile(r"<[^<>\s]{1,900}>")
 _MACHINES: Final = ("mailer-daemon", "postmaster")
-_LARGEST: Final = 32 << 20  # bytes of a mail that is read
+_LARGEST: Final = 256 << 10  # bytes of a mail that are read: reports stand before the original
+_HEADER: Final = 8_000  # characters of a header that are read
+
+
+class _Short(Compat32):
+    """Read mails, but of each header no more than its begin."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_HEADER]
+
+
+_POLICY: Final = _Short()
 
 
 class Bounce(NamedTuple):
@@ -81,7 +100,9 @@ def read_mails(path: str | os.PathLike[str]) -> Iterator[list[Bounce] | Reply | 
                 return
         with closing(mailbox.mbox(name, create=False)) as box:
             for key in box.iterkeys():
-                yield _read(box.get_bytes(key))
+                with closing(box.get_file(key)) as file:
+                    data = file.read(_LARGEST)
+                yield _read(data)
     except (OSError, mailbox.Error) as error:
         raise Error(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 
@@ -133,10 +154,11 @@ def _mark(
     ledger: Ledger, ticket: str | None, what: str, when: datetime, note: str | None,
     marked: dict[str, list[str]],
 ) -> None:  # fmt: skip
-    """Mark a report once."""
-    if ticket is not None and getattr(ledger.report(ticket), what) is None:
-        ledger.mark(ticket, what, when, note)
-        marked[what].append(ticket)
+    """Mark a report once, not before it was sent."""
+    report = ledger.report(ticket) if ticket is not None else None
+    if report is not None and getattr(report, what) is None:
+        ledger.mark(report.ticket, what, max(when, report.sent or when), note)
+        marked[what].append(report.ticket)
 
 
 # -- mails ------------------------------------------------------------------------------------
@@ -145,7 +167,7 @@ def _mark(
 def _read(data: bytes) -> list[Bounce] | Reply | None:
     """Read one mail, None if it is of no use."""
     try:
-        mail = email.message_from_bytes(data[:_LARGEST])
+        mail = email.message_from_bytes(data, policy=_POLICY)
         if found := _failures(mail):
             return found
         ids = _ids(_text(mail, "In-Reply-To"), _text(mail, "References"))
@@ -156,7 +178,7 @@ def _read(data: bytes) -> list[Bounce] | Reply | None:
 
 def _failures(mail: Message) -> list[Bounce]:
     """Return the recipients that a delivery report says have failed for good."""
-    parts = [*mail.walk()]
+    parts = [*_parts(mail)]
     when = _date(mail)
     ids = _original(mail, parts)
     found: list[Bounce] = []
@@ -170,6 +192,17 @@ def _failures(mail: Message) -> list[Bounce]:
         failed = getaddresses([_text(mail, "X-Failed-Recipients")])
         found = [Bounce(box, ids, None, None, when) for _, box in failed if "@" in box]
     return found
+
+
+def _parts(mail: Message) -> Iterator[Message]:
+    """Yield a mail and its parts, but not those of mails inside it."""
+    left = [mail]
+    while left:
+        part = left.pop()
+        yield part
+        payload: Any = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
+            left += reversed(payload)
 
 
 def _failure(block: Message, ids: tuple[str, ...], when: datetime | None) -> Iterator[Bounce]:
@@ -192,17 +225,18 @@ def _original(mail: Message, parts: list[Message]) -> tuple[str, ...]:
             texts.append(_text(payload[0], "Message-ID"))
         elif part.get_content_type() == "text/rfc822-headers":
             data: Any = part.get_payload(decode=True)
-            headers = email.message_from_bytes(data) if isinstance(data, bytes) else mail
-            texts.append(_text(headers, "Message-ID") if headers is not mail else "")
+            if isinstance(data, bytes):
+                texts.append(_text(email.message_from_bytes(data, policy=_POLICY), "Message-ID"))
     return _ids(*texts, _text(mail, "In-Reply-To"), _text(mail, "References"))
 
 
 def _automatic(mail: Message) -> bool:
-    """Say whether a machine wrote a mail."""
+    """Say whether a machine wrote a mail; it does write reports, as that of having been read."""
     submitted = _text(mail, "Auto-Submitted").partition(";")[0].strip().lower()
     sender = _text(mail, "From").lower()
     return (
         submitted not in ("", "no")
+        or mail.get_content_type() == "multipart/report"
         or _text(mail, "Precedence").lower() in ("bulk", "junk", "auto_reply")
         or any(name in mail for name in ("X-Autoreply", "X-Autorespond"))
         or _text(mail, "Return-Path") == "<>"

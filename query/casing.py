@@ -196,6 +196,8 @@ def _time(text: str | None) -> datetime:
     try:
         found = datetime.fromisoformat(text)
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        if not 1970 < found.year < 3000:  # a slip of the pen, and beyond it no time can be added
+            raise ValueError(text)
         return found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.UsageError(f"--when {text}: write it as 2026-01-31T10:15+09:00") from None
@@ -246,17 +248,22 @@ def _rows(
 
 
 def _text(found: Json) -> Iterator[str]:
-    """Yield a report for people, its URLs defanged."""
-    from .draft_texts import defanged
+    """Yield a report for people, its URLs defanged but for the form that is its recipient."""
+    from .draft_texts import defanged, defanged_url
 
     names = (*_COLUMNS, "lang", "message_id")
     for name in names:
         value = " ".join(found[name]) if isinstance(found[name], list) else found[name]
         if value not in (None, ""):
-            yield f"{name + ':':<12} {render.clean(str(value))}"
+            text = defanged(value) if name == "note" else render.clean(str(value))
+            yield f"{name + ':':<12} {text}"
     for section in found["sections"]:
         yield f"{section['ip']}: {defanged(section['why'])}"
     for case in found["cases"]:
-        facts = (case["ip"], case["category"], case["time"], case["reference"], case["url"])
-        end = f"  closed {case['closed']} {case['outcome'] or ''}" if case["closed"] else ""
-        yield defanged("  " + "  ".join(filter(None, facts)) + end)
+        facts = (case["ip"], case["category"], case["time"], case["reference"])
+        texts = [*map(defanged, filter(None, facts))]
+        if case["url"]:
+            texts.append(defanged_url(case["url"]))
+        if case["closed"]:
+            texts.append(f"closed {case['closed']} {defanged(case['outcome'])}".rstrip())
+        yield "  " + "  ".join(texts)

@@ -42,33 +42,34 @@ if TYPE_CHECKING:
 APPLICATION: Final = 0x52495244  # "RIRD"
 VERSION: Final = 1
 _SCHEMA: Final = """
-CREATE TABLE incident (
+CREATE TABLE IF NOT EXISTS incident (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, data TEXT NOT NULL, first TEXT NOT NULL,
     closed TEXT, outcome TEXT
 );
-CREATE TABLE report (
+CREATE TABLE IF NOT EXISTS report (
     number INTEGER PRIMARY KEY, ticket TEXT NOT NULL UNIQUE, recipient TEXT NOT NULL,
     kind TEXT NOT NULL, kinds TEXT NOT NULL, step INTEGER NOT NULL, lang TEXT NOT NULL,
     subject TEXT NOT NULL, message_id TEXT, wait INTEGER NOT NULL, countries TEXT NOT NULL,
     drafted TEXT NOT NULL, sent TEXT, answered TEXT, refused TEXT, bounced TEXT, note TEXT
 );
-CREATE INDEX report_recipient ON report (recipient);
-CREATE INDEX report_message ON report (message_id);
-CREATE TABLE told (
+CREATE INDEX IF NOT EXISTS report_recipient ON report (recipient);
+CREATE INDEX IF NOT EXISTS report_message ON report (message_id);
+CREATE TABLE IF NOT EXISTS told (
     incident INTEGER NOT NULL REFERENCES incident, report INTEGER NOT NULL REFERENCES report,
     PRIMARY KEY (incident, report)
 ) WITHOUT ROWID;
-CREATE INDEX told_report ON told (report);
-CREATE TABLE section (
+CREATE INDEX IF NOT EXISTS told_report ON told (report);
+CREATE TABLE IF NOT EXISTS section (
     report INTEGER NOT NULL REFERENCES report, ip TEXT NOT NULL, why TEXT NOT NULL,
     evidence TEXT NOT NULL
 );
-CREATE INDEX section_report ON section (report);
+CREATE INDEX IF NOT EXISTS section_report ON section (report);
 """
 _COLUMNS: Final = (
     "ticket, recipient, kind, kinds, step, lang, subject, message_id, wait, countries, drafted, "
     "sent, answered, refused, bounced, note"
 )
+_LONGEST: Final = 100_000  # hours: no rung waits longer
 _WHY: Final = {"bounced": "mail came back", "refused": "refused"}
 _PATIENCE: Final = 5.0  # seconds for another writer to end
 
@@ -80,7 +81,7 @@ class LedgerError(Error):
 def open_ledger(path: str | os.PathLike[str], *, create: bool = False) -> Ledger:
     """Open a ledger; ``create`` makes one where there is no file. Raises `LedgerError`."""
     name = os.fspath(path)
-    if not create and not os.path.exists(name):
+    if not create and (not os.path.exists(name) or not os.path.getsize(name)):
         raise LedgerError(f"{name}: there is no ledger: `rirdex notify -o … --ledger` makes one")
     return Ledger(name)
 
@@ -91,7 +92,10 @@ class Ledger:
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self._base = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            # A whole path, since "" and ":memory:" would be ledgers that nobody sees again.
+            self._base = sqlite3.connect(
+                os.path.abspath(path), timeout=_PATIENCE, isolation_level=None
+            )
         except sqlite3.Error as error:
             raise LedgerError(f"{path}: cannot be opened: {error}") from None
         try:
@@ -113,9 +117,11 @@ class Ledger:
         """Make the tables of an empty file; refuse one that is another's."""
         with self._told():
             self._base.execute("PRAGMA foreign_keys = ON")
+            self._base.execute("BEGIN")  # one view, since another may be making the tables
             (application,) = self._base.execute("PRAGMA application_id").fetchone()
             (version,) = self._base.execute("PRAGMA user_version").fetchone()
             (tables,) = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._base.execute("COMMIT")
         if application == APPLICATION and version != VERSION:
             raise LedgerError(
                 f"{self.path}: is a ledger of version {version}, this rirdex reads {VERSION}"
@@ -137,6 +143,18 @@ class Ledger:
             yield
         except sqlite3.Error as error:
             raise LedgerError(f"{self.path}: {error}") from None
+        except UnicodeError:
+            raise LedgerError(f"{self.path}: a text with bytes that are no UTF-8") from None
+
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Turn what comes of values that nobody here has written into an error of a line."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+            raise LedgerError(
+                f"{self.path}: is damaged: it holds what rirdex never writes"
+            ) from None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -245,23 +263,25 @@ class Ledger:
 
     def bounced(self) -> dict[str, date]:
         """Return the mailboxes that mail came back from and that did not answer since: the day."""
-        return {
-            recipient: time_of(bounced).date() for recipient, bounced in self._rows(
-                "SELECT recipient, max(bounced) AS last FROM report GROUP BY recipient HAVING "
-                "last IS NOT NULL AND last > coalesce(max(answered), '')",
-            )
-        }  # fmt: skip
+        rows = self._rows(
+            "SELECT recipient, max(bounced) AS last FROM report GROUP BY recipient HAVING "
+            "last IS NOT NULL AND last > coalesce(max(answered), '')"
+        )
+        with self._sound():
+            return {recipient: time_of(bounced).date() for recipient, bounced in rows}
 
     def due(self, now: datetime) -> Iterator[Due]:
         """Yield the open cases whose next rung is due, in the order in which they came.
 
         That is where the latest report came back or was refused, or was sent and not answered in
-        its hours. What was drafted and not sent is never due.
+        its hours; of reports of one round the highest rung's is the latest. What was drafted and
+        not sent is never due.
         """
         known: dict[int, Report] = {}
         for *row, number in self._rows(
-            "SELECT id, data, first, closed, outcome, max(report) FROM incident JOIN told "
-            "ON incident = id WHERE closed IS NULL GROUP BY id ORDER BY id",
+            "SELECT id, data, first, closed, outcome, (SELECT number FROM told JOIN report ON "
+            "number = report WHERE incident = id ORDER BY drafted DESC, step DESC, number DESC "
+            "LIMIT 1) AS last FROM incident WHERE closed IS NULL AND last IS NOT NULL ORDER BY id",
         ):
             if number not in known:
                 (known[number],) = self._reports("WHERE number = ?", number)
@@ -270,7 +290,7 @@ class Ledger:
             if report.state == "sent":
                 since, why = since + timedelta(hours=report.wait), f"no answer for {report.wait} h"
             if why and since <= now:
-                yield Due(case_of(row), since, why)
+                yield Due(self._case(row), since, why)
 
     def reports(self, state: str | None = None) -> Iterator[Report]:
         """Yield reports in the order in which they were drafted; of one of `STATES`, or all."""
@@ -280,13 +300,14 @@ class Ledger:
 
     def report(self, ticket: str) -> Report:
         """Return the report of a ticket, or of the begin of one alone. Raises `LedgerError`."""
-        begin = ticket.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        found = [*self._reports("WHERE ticket LIKE ? ESCAPE '\\' LIMIT 2", f"{begin}%")]
-        whole = [item for item in found if item.ticket == ticket]
-        if len(whole or found) != 1:
+        found = [*self._reports("WHERE ticket = ?", ticket)]
+        if not found and ticket:
+            begin = ticket.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            found = [*self._reports("WHERE ticket LIKE ? ESCAPE '\\' LIMIT 2", f"{begin}%")]
+        if len(found) != 1:
             what = "more than one report begins with" if found else "there is no report"
             raise LedgerError(f"{self.path}: {what} {ticket!r}")
-        return (whole or found)[0]
+        return found[0]
 
     def latest(self, recipient: str, until: datetime) -> Report | None:
         """Return the report that was sent to a recipient last, up to a time; None without one."""
@@ -299,7 +320,19 @@ class Ledger:
     def _reports(self, where: str, *values: object) -> Iterator[Report]:
         count = "(SELECT count(*) FROM told WHERE report = number)"
         for row in self._rows(f"SELECT {_COLUMNS}, {count} FROM report {where}", *values):
-            yield report_of(row)
+            with self._sound():
+                found = _checked(report_of(row))
+            yield found
+
+    def _case(self, row: Sequence[Any]) -> Case:
+        with self._sound():
+            found = case_of(row)
+            incident = found.incident
+            texts = (*incident._replace(port=None, time=None)[1:], found.outcome)
+            _aware(incident.time, found.first, found.closed)
+            if not all(text is None or isinstance(text, str) for text in texts):
+                raise TypeError("a text is none")
+        return found
 
     def cases(self, *, open_only: bool = False) -> Iterator[Case]:
         """Yield cases in the order in which they came."""
@@ -307,7 +340,7 @@ class Ledger:
         for row in self._rows(
             f"SELECT id, data, first, closed, outcome FROM incident {where} ORDER BY id"
         ):
-            yield case_of(row)
+            yield self._case(row)
 
     def outcomes(self) -> Iterator[tuple[Report, tuple[Case, ...]]]:
         """Yield each report with the cases it is about."""
@@ -316,22 +349,45 @@ class Ledger:
 
     def cases_of(self, ticket: str) -> tuple[Case, ...]:
         """Return the cases that a report is about."""
-        return tuple(case_of(row) for row in self._rows(
+        return tuple(self._case(row) for row in self._rows(
             "SELECT id, data, first, closed, outcome FROM incident JOIN told ON incident = id JOIN "
             "report ON number = report WHERE ticket = ? ORDER BY id", ticket,
         ))  # fmt: skip
 
     def evidence(self, ticket: str) -> list[Json]:
         """Return for each address of a report why it went there, and the record behind that."""
-        return [
-            {"ip": ip, "why": why, "evidence": json.loads(evidence)}
-            for ip, why, evidence in self._rows(
-                "SELECT ip, why, evidence FROM section JOIN report ON number = report "
-                "WHERE ticket = ? ORDER BY section.rowid", ticket,
-            )
-        ]  # fmt: skip
+        rows = self._rows(
+            "SELECT ip, why, evidence FROM section JOIN report ON number = report "
+            "WHERE ticket = ? ORDER BY section.rowid",
+            ticket,
+        )
+        with self._sound():
+            return [
+                {"ip": str(ip), "why": str(why), "evidence": json.loads(evidence)}
+                for ip, why, evidence in rows
+            ]
 
     def by_message_id(self, message_id: str) -> str | None:
         """Return the ticket of the report that was a mail of this name, None without one."""
         found = self._one("SELECT ticket FROM report WHERE message_id = ?", message_id)
         return None if found is None else str(found)
+
+
+def _checked(report: Report) -> Report:
+    """Return a report whose values are what they should be, or raise some error of Python's."""
+    texts = (report.ticket, report.recipient, report.kind, report.lang, report.subject)
+    maybe = (*report.kinds, *report.countries, report.message_id, report.note)
+    if not all(isinstance(text, str) for text in (*texts, *filter(None, maybe))):
+        raise TypeError("a text is none")
+    if not (isinstance(report.wait, int) and 0 <= report.wait <= _LONGEST):
+        raise ValueError("wait is no number of hours")
+    _aware(report.drafted, *(getattr(report, name) for name in FACTS))
+    if report.sent:
+        report.sent + timedelta(hours=report.wait)  # OverflowError where there is no such time
+    return report
+
+
+def _aware(*times: datetime | None) -> None:
+    """Raise `ValueError` for a time without a zone."""
+    if any(when is not None and when.utcoffset() is None for when in times):
+        raise ValueError("a time has no zone")

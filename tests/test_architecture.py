@@ -45,7 +45,7 @@ HOMES = {
     "jinja2": {"query/draft_texts", "query/report_page"},
     "matplotlib": {"query/report_charts"},
     "sqlite3": {"query/ledger"},
-    "intelmq": {"query/intelmq_bot"},
+    "intelmq": {"query/experts"},
     "xarf": {"query/xarf_reports"},
 }  # fmt: skip
 NO_NUMPY = {

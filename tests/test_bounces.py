@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 import pytest
@@ -193,6 +195,57 @@ def test_people_answer_and_machines_do_not(ledger: Ledger, tmp_path: Path) -> No
     assert isinstance(next(iter(read_mails(box(tmp_path, later)))), Reply)
 
 
+def test_what_came_back_did_so_after_it_was_sent(ledger: Ledger, tmp_path: Path) -> None:
+    # Sending was noted when the failure and the answer were there already.
+    late = NOW.replace(hour=11)
+    ledger.mark("CASE-1", "sent", late)
+    assert import_mails(ledger, box(tmp_path, POSTFIX), NOW).bounced == ("CASE-1",)
+    assert ledger.report("CASE-1").bounced == late
+    assert ledger.report("CASE-1").state == "bounced"
+    assert [(item.why, item.since) for item in ledger.due(NOW)][:1] == [("mail came back", late)]
+    assert import_mails(ledger, box(tmp_path, REPLY), NOW, answers=True).answered == ("CASE-1",)
+    assert ledger.report("CASE-1").answered == late
+
+
+def test_a_failure_shows_that_a_draft_was_sent(ledger: Ledger, tmp_path: Path) -> None:
+    name = "<CASE-4.1@fixture.example>"
+    notification, draft = report("CASE-4", "x@x.example", name)
+    ledger.record([notification], [draft], NOW.replace(day=1))
+    assert import_mails(ledger, box(tmp_path, POSTFIX.replace(OURS, name)), NOW).bounced == (
+        "CASE-4",
+    )
+    found = ledger.report("CASE-4")
+    assert (found.state, found.sent) == ("bounced", None)
+
+
+def test_a_report_attached_to_an_answer_is_not_ours(ledger: Ledger, tmp_path: Path) -> None:
+    customer = POSTFIX.partition("\n")[2].replace("mondfisch", "customer").replace(OURS, "<9@c>")
+    answer = REPLY.replace("Subject", 'Content-Type: multipart/mixed; boundary="z"\nSubject')
+    answer = answer.replace("Done.\n", (
+        "--z\n\nWe told our customer, and it came back.\n\n--z\n"
+        f"Content-Type: message/rfc822\n\n{customer}\n--z--\n"
+    ))  # fmt: skip
+    found = import_mails(ledger, box(tmp_path, answer), NOW, answers=True)
+    assert (found.bounces, found.answered) == (0, ("CASE-1",))
+
+
+def test_a_report_behind_a_disclaimer_is_one(ledger: Ledger, tmp_path: Path) -> None:
+    head, _, body = POSTFIX.partition("MIME-Version: 1.0\n")
+    text = (
+        f'{head}Content-Type: multipart/mixed; boundary="z"\n\n--z\n{body}\n'
+        "--z\n\nThis mail was scanned.\n--z--\n\n"
+    )
+    assert import_mails(ledger, box(tmp_path, text), NOW).bounced == ("CASE-1",)
+
+
+def test_a_receipt_is_no_answer(ledger: Ledger, tmp_path: Path) -> None:
+    read = REPLY.replace(
+        "Subject", "Content-Type: multipart/report; report-type=disposition-notification\nSubject"
+    )
+    found = import_mails(ledger, box(tmp_path, read), NOW, answers=True)
+    assert (found.automatic, found.answered) == (1, ())
+
+
 def test_one_mail_by_itself_and_no_mail(ledger: Ledger, tmp_path: Path) -> None:
     alone = POSTFIX.partition("\n")[2]
     assert import_mails(ledger, box(tmp_path, alone), NOW).bounced == ("CASE-1",)
@@ -223,6 +276,32 @@ def test_no_mail_stops_the_others(
         for bounce in found if isinstance(found, list) else ():
             assert "@" in bounce.recipient
             assert not {"\n", "\x1b"} & set(bounce.recipient + (bounce.reason or ""))
+
+
+@pytest.mark.parametrize("head", [
+    'Content-Type: multipart/report; a="' + '\\";' * 80_000,
+    "X-Failed-Recipients: " + "a@b.example, " * 20_000,
+    "References: " + "<a " * 80_000,
+], ids=["quotes", "recipients", "names"])  # fmt: skip
+def test_no_header_keeps_the_others_waiting(tmp_path: Path, head: str) -> None:
+    mail = f"From x Tue May  5 10:00:00 2026\n{head}\n\n\n"
+    begin = perf_counter()
+    found = [*read_mails(box(tmp_path, mail, POSTFIX))]
+    assert perf_counter() - begin < 3
+    assert isinstance(found[-1], list)
+
+
+def test_of_a_large_mail_the_begin_is_read(tmp_path: Path) -> None:
+    large = POSTFIX.replace("\nText\n", "\n" + ("Text" * 19 + "\n") * 260_000)
+    path = box(tmp_path, large, EXIM)
+    tracemalloc.start()
+    first, second = read_mails(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(first, list)
+    assert first[0].ids == (OURS,)
+    assert isinstance(second, list)
+    assert most < 12_000_000
 
 
 def test_a_mail_in_a_mail_without_end_is_none(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import io
 import json
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any, Final
 
 import pytest
@@ -66,9 +68,11 @@ class Model:
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     closed: set[int] = field(default_factory=set)
 
-    def record(self, ticket: str, box: str, incidents: Sequence[int], wait: int, day: int) -> None:
+    def record(
+        self, ticket: str, box: str, incidents: Sequence[int], wait: int, step: int, day: int
+    ) -> None:
         self.reports.setdefault(ticket, {"box": box, "of": set(incidents), "wait": wait,
-                                         "facts": {}, "drafted": day})  # fmt: skip
+                                         "facts": {}, "drafted": day, "step": step})  # fmt: skip
 
     def state(self, ticket: str) -> str:
         facts = self.reports[ticket]["facts"]
@@ -80,7 +84,10 @@ class Model:
         for number in {each for item in self.reports.values() for each in item["of"]}:
             if number in self.closed:
                 continue
-            last = [ticket for ticket, item in self.reports.items() if number in item["of"]][-1]
+            of_it = [ticket for ticket, item in self.reports.items() if number in item["of"]]
+            last = max(enumerate(of_it), key=lambda pair: (
+                self.reports[pair[1]]["drafted"], self.reports[pair[1]]["step"], pair[0]
+            ))[1]  # fmt: skip
             state, item = self.state(last), self.reports[last]
             when = item["facts"].get(state, 0)
             waits = item["wait"] // 24 if state == "sent" else 0
@@ -101,7 +108,8 @@ class Model:
 BOXES: Final = ("a@a.example", "b@b.example")
 STEPS: Final = st.one_of(
     st.tuples(st.just("record"), st.integers(0, 5), st.sampled_from(BOXES),
-              st.sets(st.integers(1, 4), min_size=1).map(sorted), st.sampled_from([24, 72])),
+              st.sets(st.integers(1, 4), min_size=1).map(sorted), st.sampled_from([24, 72]),
+              st.integers(1, 3)),
     st.tuples(st.just("mark"), st.integers(0, 5), st.sampled_from(FACTS)),
     st.tuples(st.just("close"), st.integers(0, 5)),
 )  # fmt: skip
@@ -115,14 +123,15 @@ def test_a_ledger_is_what_a_plain_model_says(
     path = tmp_path_factory.mktemp("ledger") / "cases.db"
     model = Model()
     with open_ledger(path, create=True) as ledger:
-        for day, (what, number, *rest) in enumerate(steps):
+        for place, (what, number, *rest) in enumerate(steps):
+            day = place // 3  # some are of one round
             now, ticket = BEGIN + timedelta(days=day), f"T-{number}"
             known = ticket in model.reports
             if what == "record":
-                box, incidents, wait = rest
-                made = both(report(ticket, box, incidents, wait))
+                box, incidents, wait, step = rest
+                made = both(report(ticket, box, incidents, wait, step))
                 assert ledger.record(*made, now) == (not known)
-                model.record(ticket, box, incidents, wait, day)
+                model.record(ticket, box, incidents, wait, step, day)
             elif not known:
                 with pytest.raises(LedgerError, match="no report"):
                     ledger.mark(ticket, "sent", now) if what == "mark" else ledger.close(
@@ -135,7 +144,8 @@ def test_a_ledger_is_what_a_plain_model_says(
                 open_ = model.reports[ticket]["of"] - model.closed
                 assert ledger.close(ticket, now, "done") == len(open_)
                 model.closed |= open_
-        now, day = BEGIN + timedelta(days=len(steps)), len(steps)
+        day = len(steps) // 3 + 1
+        now = BEGIN + timedelta(days=day)
         due = {int((item.case.incident.ip or "").rpartition(".")[2]) for item in ledger.due(now)}
         assert due == model.due(day)
         assert ledger.bounced() == {
@@ -177,6 +187,33 @@ def test_all_of_a_report_comes_back(tmp_path: Path) -> None:
         assert ledger.by_message_id("<T-2@a.example>") is None
         with pytest.raises(ValueError, match="none of"):
             ledger.mark("T-1", "eaten", BEGIN)
+
+
+def test_of_one_round_the_highest_rung_says_what_is_due(tmp_path: Path) -> None:
+    # An urgent round tells two rungs at once, ordered by mailbox and not by rung.
+    rows = (report("A", "a@origin.example", [1], step=3), report("Z", "z@user.example", [1]))
+    for number, made in enumerate((rows, rows[::-1])):
+        with open_ledger(tmp_path / str(number), create=True) as ledger:
+            ledger.record(*both(*made), BEGIN)
+            ledger.mark("Z", "bounced", BEGIN)
+            assert not [*ledger.due(BEGIN)]
+            ledger.mark("A", "sent", BEGIN)
+            assert [item.why for item in ledger.due(BEGIN + timedelta(days=1))] == [
+                "no answer for 24 h"
+            ]
+
+
+def test_an_incident_of_a_strange_time_comes_back(tmp_path: Path) -> None:
+    notification, draft = report("T-1", "a@a.example", [1])
+    (section,) = notification.sections
+    times = [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), None]
+    incidents = tuple(incident(1)._replace(row=0, time=time) for time in times)
+    held = notification._replace(sections=(section._replace(incidents=incidents),))
+    with open_ledger(tmp_path / "l", create=True) as ledger:
+        ledger.record([held], [draft], BEGIN)
+        ledger.mark("T-1", "refused", BEGIN)
+        assert [case.incident for case in ledger.cases()] == [*incidents]
+        assert [item.case.incident for item in ledger.due(BEGIN)] == [*incidents]
 
 
 def test_an_incident_is_known_by_all_it_says_but_its_row() -> None:
@@ -232,6 +269,76 @@ def test_files_that_are_no_ledger_are_told_and_left(tmp_path: Path) -> None:
         with pytest.raises(LedgerError, match=said):
             open_ledger(path, create=True)
         assert before == (path.read_bytes() if path.is_file() else b"")
+
+
+def test_an_empty_file_is_a_ledger_only_where_one_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        open_ledger(path)
+    assert path.read_bytes() == b""
+    with open_ledger(path, create=True) as ledger:
+        assert not [*ledger.reports()]
+
+
+def test_no_ledger_is_lost_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_ledger(":memory:", create=True) as ledger:
+        ledger.record(*both(report("T-1", "a@a.example", [1])), BEGIN)
+    with open_ledger(tmp_path / ":memory:") as ledger:
+        assert [item.ticket for item in ledger.reports()] == ["T-1"]
+    with pytest.raises(LedgerError, match="opened"):
+        open_ledger("", create=True)
+
+
+def test_one_ledger_is_made_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        path, start = tmp_path / str(number), Barrier(4)
+
+        def made(path: Path = path, start: Barrier = start) -> int:
+            start.wait(10)
+            with open_ledger(path, create=True) as ledger:
+                return len([*ledger.reports()])
+
+        with ThreadPoolExecutor(4) as pool:
+            assert [each.result() for each in [pool.submit(made) for _ in range(4)]] == [0] * 4
+
+
+@pytest.mark.parametrize("change", [
+    "UPDATE report SET drafted = 'noon'", "UPDATE report SET sent = '2026-05-04'",
+    "UPDATE report SET sent = '9999-12-31T00:00:00+00:00'", "UPDATE report SET sent = 7",
+    "UPDATE report SET wait = 'long'", "UPDATE report SET wait = 1e300",
+    "UPDATE report SET wait = -1", "UPDATE report SET recipient = x'ff00'",
+    "UPDATE report SET note = x'00'", "UPDATE report SET kinds = x'00'",
+    "UPDATE incident SET data = '{}'", "UPDATE incident SET data = '['",
+    "UPDATE incident SET data = '7'", "UPDATE incident SET data = replace(data, '\"ip\"', '\"x\"')",
+    "UPDATE incident SET data = replace(data, '\"192.0.2.1\"', '[]')",
+    "UPDATE incident SET data = replace(data, 'T00:00:00+00:00', '')",
+    "UPDATE incident SET first = '2026'", "UPDATE incident SET closed = 'x'",
+    "UPDATE section SET evidence = '}'", "UPDATE section SET evidence = x'ff'",
+    "DROP TABLE told",
+])  # fmt: skip
+def test_a_damaged_ledger_is_told_in_a_line(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "l"
+    with open_ledger(path, create=True) as ledger:
+        ledger.record(*both(report("T-1", "a@a.example", [1])), BEGIN)
+        ledger.mark("T-1", "bounced", BEGIN)
+    base = sqlite3.connect(path)
+    base.execute(change)
+    base.commit()
+    base.close()
+    faults = []
+    with open_ledger(path) as ledger:
+        for ask in (
+            ledger.reports, ledger.cases, ledger.outcomes, ledger.bounced,
+            lambda: ledger.evidence("T-1"), lambda: ledger.due(BEGIN + timedelta(days=9)),
+        ):  # fmt: skip
+            try:
+                [*ask()]
+            except LedgerError as error:
+                faults.append(str(error))
+    assert faults
+    assert all("\n" not in fault and str(path) in fault for fault in faults)
 
 
 def test_another_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,12 +406,44 @@ def test_a_life_of_reports_by_commands(book: str, capsys: Capture) -> None:
     assert found["sections"][0]["evidence"]["rule"] == "ripe.abuse-c"
 
 
+def test_nothing_that_is_shown_can_be_followed_or_acts(book: str, capsys: Capture) -> None:
+    bad = "see https://login.example/a\x1b[31m"
+    with open_ledger(book) as ledger:
+        notification, draft = report("V-1", "v@v.example", [5])
+        (section,) = notification.sections
+        case = section.incidents[0]._replace(url=f"shop.example/{'a' * 600}/end", reference=bad)
+        held = section._replace(incidents=(case,), rung=section.rung._replace(why=bad))
+        ledger.record([notification._replace(sections=(held,))], [draft], BEGIN)
+        ledger.mark("V-1", "bounced", BEGIN, bad)
+        ledger.close("V-1", BEGIN, bad)
+    text = said(capsys, "show", "V-1")
+    assert "shop[.]example/a" in text
+    assert "a/end  closed" in text
+    assert text.count("hxxps://login[.]example/a") == 4
+    for each in (text, said(capsys, "list"), said(capsys, "show", "V-1", "--json")):
+        assert "\x1b" not in each
+
+
+def test_an_empty_ticket_is_not_the_only_one(tmp_path: Path, capsys: Capture) -> None:
+    path = str(tmp_path / "one.db")
+    with open_ledger(path, create=True) as ledger:
+        ledger.record(*both(report("T-1", "a@a.example", [1])), BEGIN)
+    assert "no report ''" in said(capsys, "sent", "--ledger", path, "", code=5)
+    with open_ledger(path) as ledger:
+        assert ledger.report("T").state == "drafted"
+
+
 def test_mistakes_are_told_in_a_line(book: str, capsys: Capture, tmp_path: Path) -> None:
     for arguments, code, text in (
         (["sent"], 2, "name tickets"), (["sent", "T-10", "--all"], 2, "name tickets"),
         (["sent", "T"], 5, "more than one"), (["sent", "X"], 5, "no report"),
         (["sent", "T_10"], 5, "no report"), (["sent", "%"], 5, "no report"),
-        (["sent", "T-10", "--when", "noon"], 2, "--when"), (["show", ""], 5, "more than one"),
+        (["sent", "T-10", "--when", "noon"], 2, "--when"), (["show", ""], 5, "no report"),
+            (["sent", "T-10", "--when", "20262-05-04"], 2, "--when"),
+            (["sent", "T-10", "--when", "9999-12-31T23:59"], 2, "--when"),
+            (["sent", "\udcff"], 5, "no UTF-8"),
+            (["closed", "T-10", "--outcome", "\udcff"], 5, "no UTF-8"),
+            (["answered", "T-10", "--note", "\udcff"], 5, "no UTF-8"),
         (["bounces", "none.mbox"], 5, "no such mailbox"),
         (["list", "--ledger", "none.db"], 5, "there is no ledger"),
         (["list", "--state", "lost"], 2, "lost"), (["eat"], 2, "eat"),
