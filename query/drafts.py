@@ -15,7 +15,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.errors import MessageError
@@ -101,11 +101,13 @@ def drafts(
     notifications: Sequence[Notification], reporter: Reporter, folder: str | os.PathLike[str],
     forms: Sequence[str] = ("eml",), lang: str | None = None,
     templates: str | os.PathLike[str] | None = None, *, now: datetime, replace: bool = False,
+    told: Callable[[], object] | None = None,
 ) -> list[Draft]:  # fmt: skip
     """Write notifications into a folder, in some of `FORMS`; return what was written.
 
     ``now`` is the mails' date and has a zone; ``lang`` goes before each notification's own;
-    ``templates`` is a folder of the user's. The same input gives the same bytes. Raises
+    ``templates`` is a folder of the user's; ``told`` is called for each notification that is
+    made. The same input gives the same bytes. Raises
     `DraftError`, before anything is written, if a recipient is not exactly one mailbox or form, a
     template fails, or a file is there and not to be replaced.
     """
@@ -125,6 +127,8 @@ def drafts(
         draft, written = _draft(case, number, stem, Path(folder), dict.fromkeys(forms))
         made.append(draft)
         files |= written
+        if told is not None:
+            told()
     _write(files, replace)
     return made
 

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 import click
 
@@ -25,6 +25,8 @@ from .reporter import FORWARDS, TLPS, read_reporter
 from .telling import desk_option
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from .casework import Incident, Ladder, Notification
     from .drafts import Draft
     from .escalation import Options
@@ -177,6 +179,14 @@ def _due(book: Ledger, asked: Round) -> Iterator[Incident]:
             complain(f"{count:,} due: {text}")
 
 
+def _bar(asked: Round, unit: str, total: int | None = None) -> tqdm[NoReturn]:
+    """Return a bar of progress, which is seen on a terminal alone."""
+    from tqdm import tqdm
+
+    silent = True if asked.quiet or sys.stderr is None else None
+    return tqdm(unit=unit, total=total, disable=silent, leave=False)
+
+
 # -- ladders ----------------------------------------------------------------------------------
 
 
@@ -193,10 +203,7 @@ class _Laddered:
 
     def of(self, incidents: Iterator[Incident]) -> Iterator[Ladder]:
         """Yield the ladder of each incident; of the bad ones too, which are told of."""
-        from tqdm import tqdm
-
-        silent = True if self._asked.quiet or sys.stderr is None else None
-        with tqdm(unit=" incidents", disable=silent, leave=False) as bar:
+        with _bar(self._asked, " incidents") as bar:
             for incident in incidents:
                 bar.update()
                 self._rows += 1
@@ -269,10 +276,11 @@ def _drafted(
     from .triage import triage
 
     notifications = triage(laddered.of(incidents), laddered.rungs, asked.largest)
-    made = drafts(
-        notifications, how.reporter, asked.output or "", how.forms, how.lang, how.templates,
-        now=asked.now, replace=how.replace,
-    )  # fmt: skip
+    with _bar(asked, " drafts", len(notifications)) as bar:
+        made = drafts(
+            notifications, how.reporter, asked.output or "", how.forms, how.lang, how.templates,
+            now=asked.now, replace=how.replace, told=bar.update,
+        )  # fmt: skip
     if laddered._book is not None:
         laddered._book.record(notifications, made, asked.now)
     rows = map(_row, made, notifications)
