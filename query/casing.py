@@ -13,7 +13,7 @@ from .auditing import csv_line
 from .cases import STATES
 from .cells import Json
 from .console import complain, write
-from .options import with_options
+from .options import moment, with_options
 
 if TYPE_CHECKING:
     from .cases import Report
@@ -131,10 +131,10 @@ def answered(
 @_when_option
 def closed(path: str, tickets: tuple[str, ...], outcome: str | None, when: str | None) -> int:
     """Close the cases of reports: they are never due again."""
-    moment = _time(when)
+    at = moment("--when", when)
     with _opened(path) as ledger:
         names = [ledger.report(ticket).ticket for ticket in tickets]
-        done = sum(ledger.close(name, moment, outcome) for name in names)
+        done = sum(ledger.close(name, at, outcome) for name in names)
     write([f"{done:,} cases closed"])
     return 0
 
@@ -190,27 +190,14 @@ def _opened(path: str) -> Ledger:
     return open_ledger(path)
 
 
-def _time(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        found = datetime.fromisoformat(text)
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        if not 1970 < found.year < 3000:  # a slip of the pen, and beyond it no time can be added
-            raise ValueError(text)
-        return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise click.UsageError(f"--when {text}: write it as 2026-01-31T10:15+09:00") from None
-
-
 def _mark(
     ledger: Ledger, tickets: Iterable[str], what: str, when: str | None, note: str | None = None
 ) -> int:
     """Mark reports, all of which must be there; say which."""
-    moment = _time(when)
+    at = moment("--when", when)
     names = [ledger.report(ticket).ticket for ticket in tickets]
     for name in names:
-        ledger.mark(name, what, moment, note)
+        ledger.mark(name, what, at, note)
         write([f"{what:<9} {render.clean(name)}"])
     return 0
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 import click
@@ -20,7 +20,7 @@ from .auditing import csv_line
 from .caseload import incident_options, incidents_of, perpetrators_of
 from .console import INVALID, complain, write
 from .index import open_index
-from .options import index_option, with_options
+from .options import index_option, moment, with_options
 from .reporter import FORWARDS, TLPS, read_reporter
 from .telling import desk_option
 
@@ -125,7 +125,9 @@ def notify(
         raise click.UsageError("name files of incidents, or - for standard input")
     from .escalation import Options
 
-    asked = Round(output, form, csv_safe, step, due, urgent, largest, quiet, _time(present))
+    asked = Round(
+        output, form, csv_safe, step, due, urgent, largest, quiet, moment("--now", present)
+    )
     with contextlib.ExitStack() as stack:
         index = stack.enter_context(open_index(path, desk=desk))
         makes = output is not None and not due
@@ -149,17 +151,6 @@ def notify(
             drafting = _Drafting(who, forms or ("eml",), lang, templates, replace)
             write(_drafted(laddered, incidents, asked, drafting))
         return laddered.told()
-
-
-def _time(text: str | None) -> datetime:
-    """Return the present, with a zone."""
-    if text is None:
-        return datetime.now().astimezone()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--now {text}: write a time as 2026-01-31T10:15:00+09:00") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _opened(path: str, create: bool) -> Ledger:
@@ -236,6 +227,8 @@ class _Laddered:
 
     def told(self) -> int:
         """Say what was left out; return the exit code."""
+        if self._asked.due and not self._rows and not self._asked.quiet:
+            complain("nothing is due")
         if self._known and not self._asked.quiet:
             complain(f"{self._known:,} incidents are in the ledger already: see --due")
         if self._nobody and not self._asked.quiet:

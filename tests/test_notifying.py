@@ -274,6 +274,8 @@ def test_rounds_by_a_ledger(notify: Notify, capsys: Capture) -> None:
         return listed(capsys)
 
     assert due(FRIDAY) == []  # drafted is not sent
+    assert notify("--due", *book) == 0
+    assert capsys.readouterr().err == "rirdex: nothing is due\n"
     with open_ledger("cases.db") as ledger:
         for ticket in tickets.values():
             ledger.mark(ticket, "sent", _time(MONDAY))
