@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from .cells import Json
 
 FACTS: Final = ("sent", "answered", "refused", "bounced")
 STATES: Final = ("drafted", *FACTS)
+_LONGEST: Final = 100_000  # hours: no rung waits longer
 
 
 class Report(NamedTuple):
@@ -116,3 +117,23 @@ def report_of(row: tuple[Any, ...]) -> Report:
     for name in ("kinds", "countries"):
         values[name] = tuple(values[name].split())
     return Report(**values)
+
+
+def checked(report: Report) -> Report:
+    """Return a report whose values are what they should be, or raise some error of Python's."""
+    texts = (report.ticket, report.recipient, report.kind, report.lang, report.subject)
+    maybe = (*report.kinds, *report.countries, report.message_id, report.note)
+    if not all(isinstance(text, str) for text in (*texts, *filter(None, maybe))):
+        raise TypeError("a text is none")
+    if not (isinstance(report.wait, int) and 0 <= report.wait <= _LONGEST):
+        raise ValueError("wait is no number of hours")
+    aware(report.drafted, *(getattr(report, name) for name in FACTS))
+    if report.sent:
+        report.sent + timedelta(hours=report.wait)  # OverflowError where there is no such time
+    return report
+
+
+def aware(*times: datetime | None) -> None:
+    """Raise `ValueError` for a time without a zone."""
+    if any(when is not None and when.utcoffset() is None for when in times):
+        raise ValueError("a time has no zone")

@@ -373,4 +373,4 @@ def _write(files: dict[Path, bytes], replace: bool) -> None:
                 target.write(data)
             os.replace(beside, path)
         except OSError as error:
-            raise DraftError(f"{path}: {error.strerror}") from None
+            raise DraftError(f"{error.filename or path}: {error.strerror}") from None

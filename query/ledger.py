@@ -24,7 +24,9 @@ from .cases import (
     Case,
     Due,
     Report,
+    aware,
     case_of,
+    checked,
     data_of,
     key_of,
     report_of,
@@ -69,7 +71,7 @@ _COLUMNS: Final = (
     "ticket, recipient, kind, kinds, step, lang, subject, message_id, wait, countries, drafted, "
     "sent, answered, refused, bounced, note"
 )
-_LONGEST: Final = 100_000  # hours: no rung waits longer
+_MAGIC: Final = b"SQLite format 3\0"
 _WHY: Final = {"bounced": "mail came back", "refused": "refused"}
 _PATIENCE: Final = 5.0  # seconds for another writer to end
 
@@ -81,7 +83,16 @@ class LedgerError(Error):
 def open_ledger(path: str | os.PathLike[str], *, create: bool = False) -> Ledger:
     """Open a ledger; ``create`` makes one where there is no file. Raises `LedgerError`."""
     name = os.fspath(path)
-    if not create and (not os.path.exists(name) or not os.path.getsize(name)):
+    head = b""
+    if os.path.isfile(name):
+        try:
+            with open(name, "rb") as file:
+                head = file.read(len(_MAGIC))
+        except OSError as error:
+            raise LedgerError(f"{name}: cannot be opened: {error.strerror}") from None
+    if head and head != _MAGIC:  # SQLite takes a very short file for an empty one
+        raise LedgerError(f"{name}: is not a database, so no ledger of rirdex: name another file")
+    if not create and not head:
         raise LedgerError(f"{name}: there is no ledger: `rirdex notify -o … --ledger` makes one")
     return Ledger(name)
 
@@ -321,7 +332,7 @@ class Ledger:
         count = "(SELECT count(*) FROM told WHERE report = number)"
         for row in self._rows(f"SELECT {_COLUMNS}, {count} FROM report {where}", *values):
             with self._sound():
-                found = _checked(report_of(row))
+                found = checked(report_of(row))
             yield found
 
     def _case(self, row: Sequence[Any]) -> Case:
@@ -329,7 +340,7 @@ class Ledger:
             found = case_of(row)
             incident = found.incident
             texts = (*incident._replace(port=None, time=None)[1:], found.outcome)
-            _aware(incident.time, found.first, found.closed)
+            aware(incident.time, found.first, found.closed)
             if not all(text is None or isinstance(text, str) for text in texts):
                 raise TypeError("a text is none")
         return found
@@ -371,23 +382,3 @@ class Ledger:
         """Return the ticket of the report that was a mail of this name, None without one."""
         found = self._one("SELECT ticket FROM report WHERE message_id = ?", message_id)
         return None if found is None else str(found)
-
-
-def _checked(report: Report) -> Report:
-    """Return a report whose values are what they should be, or raise some error of Python's."""
-    texts = (report.ticket, report.recipient, report.kind, report.lang, report.subject)
-    maybe = (*report.kinds, *report.countries, report.message_id, report.note)
-    if not all(isinstance(text, str) for text in (*texts, *filter(None, maybe))):
-        raise TypeError("a text is none")
-    if not (isinstance(report.wait, int) and 0 <= report.wait <= _LONGEST):
-        raise ValueError("wait is no number of hours")
-    _aware(report.drafted, *(getattr(report, name) for name in FACTS))
-    if report.sent:
-        report.sent + timedelta(hours=report.wait)  # OverflowError where there is no such time
-    return report
-
-
-def _aware(*times: datetime | None) -> None:
-    """Raise `ValueError` for a time without a zone."""
-    if any(when is not None and when.utcoffset() is None for when in times):
-        raise ValueError("a time has no zone")

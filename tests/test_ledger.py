@@ -249,6 +249,8 @@ def test_files_that_are_no_ledger_are_told_and_left(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
     text = tmp_path / "text"
     text.write_text("ip,url\n" * 1000)
+    short = tmp_path / "short"
+    short.write_text("x")
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as base:
         base.execute("CREATE TABLE t (x)")
@@ -260,6 +262,7 @@ def test_files_that_are_no_ledger_are_told_and_left(tmp_path: Path) -> None:
     base.close()
     for path, said in (
         (text, "not a database"),
+        (short, "not a database"),
         (other, "no ledger"),
         (newer, "version 99"),
         (tmp_path, "cannot be opened"),
