@@ -91,11 +91,10 @@ def facilitator(answer: Answer, now: bool) -> Iterator[Found]:
         return
     listed = [
         each for each in known_to(answer.tables).parties
-        if each.facilitates and party.name in (each.name, None)
+        if each.facilitates and each.name == party.name
     ]  # fmt: skip
-    handles = (
-        [party.handle] if party.handle else [org for each in listed for org in each.organisations]
-    )
+    known = [org for each in listed for org in each.organisations]
+    handles = [party.handle] if party.handle else known
     items = [item for handle in handles for item in answer.objects(handle, "organisation")]
     names = tuple(handles)
     if items:
@@ -122,7 +121,7 @@ def _listed(
     if reach:
         why = (
             f"appears to stand between holder and user of {party.net}; its contact is in "
-            f"fingerprints.toml (fingerprint)"
+            "fingerprints.toml (fingerprint)"
         )
         evidence = NOTHING._replace(file="fingerprints.toml", rule="fingerprint")
         rung = made("facilitator", party, reach, why, evidence, (), now, reach.notes)
@@ -174,9 +173,9 @@ def upstreams(
     Of the others nothing is said, unless the desk does not want their mailboxes to be bothered.
     Who they are is known as of today alone, for the origins of an earlier day too.
     """
-    origins = route.origins if route else ()
-    seen = {f"AS{asn}" for asn in origins}
-    for asn in origins:
+    systems = route.origins if route else ()
+    seen = {f"AS{asn}" for asn in systems}
+    for asn in systems:
         found = sellers.get((asn, now))
         if found is None:
             found = sellers[asn, now] = [*_sellers(answer, asn, now)]
