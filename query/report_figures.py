@@ -17,8 +17,9 @@ from .casework import KINDS, Incident, Ladder, Rung
 from .cells import Json
 from .escalation import Ladders, Options
 from .facts import system_text
+from .incidents import NAMES
 from .reached import INVALID
-from .rung_parts import INHERITED
+from .rung_parts import INHERITED, countries_of_net
 from .turned import Turned, Turns
 
 if TYPE_CHECKING:
@@ -129,11 +130,11 @@ class Gatherer:
         if found is None:
             found = Judged("registered")
             if (space := answer.lease.verdict) in LEASED:
-                holder = answer.holder_net
-                both = holder is not None and holder.country and last.country
+                nets = (answer.holder_net, last)
+                codes = [countries_of_net(answer, net)[:1] if net else [] for net in nets]
                 found = Judged(
                     space, _name(answer.lessor), _name(answer.facilitator), _name(answer.lessee),
-                    (holder.country[0], last.country[0]) if holder and both else None,
+                    (codes[0][0], codes[1][0]) if all(codes) else None,
                 )  # fmt: skip
             self._judgements[key] = found
         return found
@@ -146,8 +147,10 @@ class Gatherer:
 
     def _quality(self, ladder: Ladder) -> str:
         """Return how good the contact of an incident's block is, one of `QUALITIES`."""
-        rungs = (rung for rung in ladder.rungs if not rung.now)
-        first = next((rung for rung in rungs if set(rung.kinds) & {*_PARTIES}), None)
+        rungs = [rung for rung in ladder.rungs if not rung.now]
+        # Not the order of the ladder, in which mailboxes that mail came back from are behind.
+        ranked = (rung for kind in _PARTIES for rung in rungs if kind in rung.kinds)
+        first = next(ranked, None)
         if first is None:
             return "none"
         if first.recipient in self._index.memory.bounced:
@@ -181,9 +184,17 @@ def figures(
         if incident.error is None:
             seen.append(gatherer.of(incident))
         else:
-            faults[incident.error.partition(":")[0] or "row"] += 1
+            faults[_fault(incident.error)] += 1
     reports = [*ledger.reports()] if ledger is not None else None
     return Figures(_about(index, seen, faults, reports), tuple(_tables(seen, reports, top)))
+
+
+def _fault(error: str) -> str:
+    """Return of what kind an error is: the field, or `record` where a row cannot be read at all."""
+    if error.startswith(("is no ", "no column")):
+        return "record"
+    field = error.partition(":")[0]
+    return field if field in NAMES else "address"
 
 
 def _about(

@@ -222,6 +222,14 @@ def test_a_ledger_tells_what_came_of_it(
                 days.setdefault(mail.kind, []).append(number)
         ledger.mark(made[0].ticket, "bounced", NOW)
         found = figures(index, incidents, ledger=ledger)
+        index.memory.bounced = ledger.bounced()
+        try:
+            back = table(figures(index, incidents, ledger=ledger), "quality")["bounced"]
+        finally:
+            index.memory.bounced = {}
+        (box,) = ledger.bounced()
+    mine = [mail for mail in mails if mail.recipient == box and mail.kind == "lessee"]
+    assert back["incidents"] == sum(len(part.incidents) for mail in mine for part in mail.sections)
     states, answers = table(found, "states"), table(found, "answers")
     assert states["all"] == {"reports": len(mails), "sent": len(mails), "refused": 0,
                              "answered": sum(map(len, days.values())), "bounced": 1}  # fmt: skip
@@ -368,6 +376,9 @@ def test_nothing_and_no_times_can_be_counted(index: Index) -> None:
     assert nothing.about["incidents"] == 0
     for lang in ("en", "ja"):
         assert WORDS[lang]["nothing"] in page(nothing, lang)
+    odd = [Incident(n, None, error=f"'{n}' is no address") for n in range(9)]
+    odd += [Incident(9, None, error="is no JSON object"), Incident(10, None, error="time: x: none")]
+    assert figures(index, odd).about["invalid_by"] == {"address": 9, "record": 1, "time": 1}
     untimed = figures(index, [Incident(1, "245.16.1.7"), Incident(2, None, error="time: is none")])
     assert untimed.about["untimed"] == untimed.about["incidents"] == 1
     assert untimed.about["invalid_by"] == {"time": 1}
