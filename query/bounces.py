@@ -154,10 +154,10 @@ def _mark(
     ledger: Ledger, ticket: str | None, what: str, when: datetime, note: str | None,
     marked: dict[str, list[str]],
 ) -> None:  # fmt: skip
-    """Mark a report once, not before it was sent."""
+    """Mark a report once."""
     report = ledger.report(ticket) if ticket is not None else None
     if report is not None and getattr(report, what) is None:
-        ledger.mark(report.ticket, what, max(when, report.sent or when), note)
+        ledger.mark(report.ticket, what, when, note)
         marked[what].append(report.ticket)
 
 

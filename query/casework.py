@@ -22,6 +22,15 @@ CATEGORIES: Final = (
 )  # fmt: skip
 
 
+_HOT: Final = frozenset({"phishing", "malware", "c2", "fraud", "compromised"})
+_WAITS: Final = (24, 72, 4)  # hours: of those categories, of others, when it is urgent
+
+
+def wait_of(category: str, urgent: bool = False) -> int:
+    """Return the hours before the next rung is told of an incident."""
+    return _WAITS[2 if urgent else category not in _HOT]
+
+
 class Incident(NamedTuple):
     """Hold one incident as it was reported.
 

@@ -18,10 +18,10 @@ from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .beside import Sellers, cdns
-from .casework import Dropped, Incident, Ladder, Rung
+from .casework import Dropped, Incident, Ladder, Rung, wait_of
 from .names import normal
 from .past import PastAnswer
-from .rung_parts import Found
+from .rung_parts import INHERITED, Found
 from .rungs import dump_of, parties
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ STAGES: Final = {
     "csirt": 4, "registry": 5,
 }  # fmt: skip
 _BEHIND, _LAST = 2, 6  # where presumed perpetrators are told
-_HOT: Final = frozenset({"phishing", "malware", "c2", "fraud", "compromised"})
-_WAITS: Final = (24, 72, 4)  # hours: of those categories, of others, when it is urgent
 _KEPT: Final = 1 << 17  # ladders, and addresses on a day
+ACCUSED: Final = "a presumed perpetrator: told behind the others"
 FLAGS: Final = ("no-net", "no-contact", "no-time", "changed-tenant", "cdn", "perpetrator")
 Key = tuple[object, ...]
 Outcome = tuple[tuple[Rung, ...], tuple[Dropped, ...], tuple[str, ...]]
@@ -99,7 +98,7 @@ class Ladders:
         if incident.error or incident.ip is None:
             return Ladder(incident, (), (), ())
         options = self._options
-        wait = _WAITS[2 if options.urgent else incident.category not in _HOT]
+        wait = wait_of(incident.category, options.urgent)
         day = incident.time.astimezone(UTC).date() if incident.time else None
         key = (incident.ip, day, wait)
         found = self._placed.get(key)
@@ -234,7 +233,7 @@ class Ladders:
 
         Where nobody else would be told first, they are left out.
         """
-        bad = [rung for rung in rungs if _box(rung) in boxes]
+        bad = [rung._replace(notes=(*rung.notes, ACCUSED)) for rung in rungs if _box(rung) in boxes]
         good = [rung for rung in rungs if _box(rung) not in boxes]
         if self._options.never_tell or not any(rung.reached for rung in good):
             reason = "presumed perpetrator" + (
@@ -283,10 +282,14 @@ def _merged(rungs: Iterable[Rung]) -> list[Rung]:
         why = known.why
         if rung.kind not in known.kinds and rung.now == known.now:
             why = f"{why}; also {rung.why}"
+        notes, said = rung.notes, rung.said
+        if rung.now != known.now:  # who inherits today may not have been there
+            notes = tuple(f"today {n}" if n.startswith(INHERITED) else n for n in notes)
+            said = tuple(note for note in said if not note.startswith(INHERITED))
         found[key] = known._replace(
             kinds=tuple(dict.fromkeys(known.kinds + rung.kinds)), why=why,
             single=known.single or rung.single,
-            notes=tuple(dict.fromkeys(known.notes + rung.notes)),
-            said=tuple(dict.fromkeys(known.said + rung.said)),
+            notes=tuple(dict.fromkeys(known.notes + notes)),
+            said=tuple(dict.fromkeys(known.said + said)),
         )  # fmt: skip
     return list(found.values())

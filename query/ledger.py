@@ -33,7 +33,7 @@ from .cases import (
     text_of,
     time_of,
 )  # fmt: skip
-from .casework import Incident, Section
+from .casework import Incident, Section, wait_of
 from .cells import Json
 from .errors import Error
 
@@ -236,13 +236,24 @@ class Ledger:
         )
 
     def mark(self, ticket: str, what: str, when: datetime, note: str | None = None) -> None:
-        """Note one of `FACTS` of a report. Raises `LedgerError`, `ValueError`."""
+        """Note one of `FACTS` of a report. Raises `LedgerError`, `ValueError`.
+
+        What came of a report did so after it was sent, which may be noted late.
+        """
         if what not in FACTS:
             raise ValueError(f"{what!r} is none of {', '.join(FACTS)}")
         with self._writing():
+            if what == "sent":  # noted first after what came of it: that counts from then
+                later = ", ".join(
+                    f"{fact} = CASE WHEN sent IS NULL THEN max({fact}, :at) ELSE {fact} END"
+                    for fact in FACTS[1:]
+                )
+                change = f"sent = :at, {later}"
+            else:
+                change = f"{what} = max(:at, coalesce(sent, ''))"
             done = self._base.execute(
-                f"UPDATE report SET {what} = ?, note = coalesce(?, note) WHERE ticket = ?",
-                (text_of(when), note, ticket),
+                f"UPDATE report SET {change}, note = coalesce(:note, note) WHERE ticket = :ticket",
+                {"at": text_of(when), "note": note, "ticket": ticket},
             )
         if not done.rowcount:
             raise LedgerError(f"{self.path}: there is no report {ticket!r}")
@@ -298,10 +309,15 @@ class Ledger:
                 (known[number],) = self._reports("WHERE number = ?", number)
             report = known[number]
             since, why = getattr(report, report.state), _WHY.get(report.state, "")
-            if report.state == "sent":
-                since, why = since + timedelta(hours=report.wait), f"no answer for {report.wait} h"
-            if why and since <= now:
-                yield Due(self._case(row), since, why)
+            if report.state != "sent":
+                if why and since <= now:
+                    yield Due(self._case(row), since, why)
+                continue
+            case = self._case(row)
+            wait = min(report.wait, wait_of(case.incident.category))
+            since += timedelta(hours=wait)  # its own, where a mail is about more than one kind
+            if since <= now:
+                yield Due(case, since, f"no answer for {wait} h")
 
     def reports(self, state: str | None = None) -> Iterator[Report]:
         """Yield reports in the order in which they were drafted; of one of `STATES`, or all."""

@@ -27,7 +27,7 @@ from .telling import desk_option
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from .casework import Incident, Ladder, Notification
+    from .casework import Incident, Ladder, Notification, Rung
     from .drafts import Draft
     from .escalation import Options
     from .index import Index
@@ -221,7 +221,7 @@ class _Laddered:
         else:
             found = [n for n in left if n == asked.step]
             if asked.urgent and asked.step == 1:
-                found += [n for n in left if n > 1 and "origin-as" in rungs[n - 1].kinds][:1]
+                found += [n for n in left if n > 1 and _soon(rungs[n - 1])][:1]
         self._nobody += not found
         return found
 
@@ -236,6 +236,13 @@ class _Laddered:
         if self._invalid:
             complain(f"{self._invalid:,} of {self._rows:,} rows are no incidents")
         return INVALID if self._invalid else 0
+
+
+def _soon(rung: Rung) -> bool:
+    """Say whether a rung is told together with the first when it is urgent."""
+    from .escalation import ACCUSED
+
+    return "origin-as" in rung.kinds and ACCUSED not in rung.notes
 
 
 def _listed(laddered: _Laddered, incidents: Iterator[Incident], asked: Round) -> Iterator[str]:

@@ -81,10 +81,10 @@ def reach_of(
     bounced = answer.memory.bounced
     best = min(good, key=lambda contact: contact.status == "invalid" or _key(contact) in bounced)
     form, notes = best.form, []
-    only = form is not None and form.only
+    only = form is not None and (form.only or not (best.mailbox or best.url))
     if form is not None and not only:
         notes.append(f"{form.name} takes reports by its form too: {form.url}")
-    if form is not None and only:
+    if form is not None and form.only:
         notes.append(f"{form.name} processes no mail: use its form")
     if best.status == "invalid":
         notes.append(INVALID)

@@ -161,7 +161,10 @@ class Gatherer:
             return "form"
         if first.evidence.rule.startswith("generic."):
             return "text"
-        inherits = any(note.startswith(INHERITED) for note in first.notes)
+        # The note stands on the holder's rung, which may be behind that of a platform.
+        inherits = "lessee" not in first.kinds and any(
+            note.startswith(INHERITED) for rung in rungs for note in rung.notes
+        )
         return "inherited" if inherits else "own"
 
 

@@ -77,7 +77,7 @@ def _section(table: Table, words: dict[str, Any], lang: str) -> dict[str, Any]:
         "chart": _chart(table, title, labels, columns),
         "rows": [
             (labels[key], [
-                (_number(column, value, words), key == column and table.name == "matrix",
+                (_number(column, value, words), key == column != "other" and table.name == "matrix",
                  round(0.55 * (value or 0) / most, 3) if table.name == "matrix" else None)
                 for column, value in zip(table.columns, row, strict=True)
             ])

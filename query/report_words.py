@@ -87,7 +87,7 @@ _JAPANESE: Final[dict[str, Any]] = {
     "abroad": "うち貸し手と借り手の国が判明している {pairs} 件の {share} で両者の国が異なる。",
     "untimed": "{untimed} 件は発生日時が不明のため現在の情報で判定し、月別の集計に含めていません。",
     "invalid": "{invalid} 行は読み取れず、集計に含めていません ({reasons})。",
-    "no_routes": "索引に経路情報がないため、リースの判定はできません。",
+    "no_routes": "索引に経路情報がないため、確度の高いリースの判定はできません。",
     "one_snapshot": "索引のスナップショットは 1 時点のみで、その前後の変化は不明です。",
     "ledger": "台帳には {reports} 件の報告があります。",
     "sources": "使用した登録情報", "source": "ファイル", "date": "日付",
@@ -104,7 +104,7 @@ _JAPANESE: Final[dict[str, Any]] = {
         "lessors": ("貸し手", "リースと推定される空間の登録上の保有者です。"),
         "facilitators": ("仲介者", "その空間の登録に現れる仲介業者や取引所です。"),
         "lessees": ("借り手", "その空間の登録上の利用者です。"),
-        "origins": ("経路広告元の AS", "発生時点で経路を広告していた AS です。"),
+        "origins": ("オリジン AS", "発生時点で経路を広告していた AS です。"),
         "matrix": ("貸し手の国と借り手の国",
                    "行が貸し手、列が借り手の国。枠線は同じ国を示します。"),
         "quality": ("連絡先の登録状況", "利用者自身の連絡先が登録されているかどうかです。"),
@@ -123,14 +123,14 @@ _JAPANESE: Final[dict[str, Any]] = {
         "upper": "第 3 四分位",
     },
     "kinds": {
-        "lessee": "借り手", "facilitator": "仲介者", "holder": "保有者", "origin-as": "広告元 AS",
+        "lessee": "借り手", "facilitator": "仲介者", "holder": "保有者", "origin-as": "オリジン AS",
         "upstream": "上流事業者", "sponsor": "スポンサー", "csirt": "CSIRT",
         "registry": "レジストリ", "nobody": "連絡先なし", "all": "全体",
     },
     "rows": {
         "quality": {
             "own": "自身の連絡先", "inherited": "保有者の連絡先", "text": "備考欄のみ",
-            "form": "Web フォームのみ", "invalid": "無効と表示", "bounced": "不達", "none": "なし",
+            "form": "Web フォームのみ", "invalid": "無効と登録", "bounced": "不達", "none": "なし",
         },
         "turnover": {
             "since": "発生後に交代", "before": "発生前 90 日以内に交代",

@@ -62,8 +62,9 @@ def _with(group: _Group, step: int, rung: Rung, incident: Incident) -> _Group:
     """Put an incident into a group."""
     known, incidents = group.held.setdefault(incident.ip or "", (rung, []))
     incidents.append(incident)
-    if _first(rung) < _first(known):
-        group.held[incident.ip or ""] = (rung, incidents)
+    best = rung if _first(rung) < _first(known) else known
+    wait = max(rung.wait, known.wait)
+    group.held[incident.ip or ""] = (best._replace(wait=wait), incidents)
     return group if step >= group.step else group._replace(step=step)
 
 

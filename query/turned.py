@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .addresses import Span
-from .history import history
+from .history import Days, history
 from .past import rows_around
 from .records import Net
 
@@ -38,6 +38,7 @@ class Turns:
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._seen = Days(index)
         self._days: dict[tuple[int, int, int], tuple[date, ...]] = {}
         self._often = {
             (unit["registry"], unit["source"], unit["family"])
@@ -62,7 +63,9 @@ class Turns:
         key = (net.family, *net.bounds)
         known = self._days.get(key)
         if known is None:
-            known = self._days[key] = self._read(net) if self._was_other(net) else ()
+            known = self._days[key] = (
+                self._read(net) if self._was_other(net) else self._appeared(net)
+            )
         return known
 
     def _was_other(self, net: Net) -> bool:
@@ -74,6 +77,11 @@ class Turns:
         return any(
             Net(past, row, row).bounds == bounds for row in rows_around(past, net.family, bounds[0])
         )
+
+    def _appeared(self, net: Net) -> tuple[date, ...]:
+        """Return the day on which a net that never was another was first seen, if not at once."""
+        state = self._seen.state(net)
+        return (state.first_seen,) if self._seen.before(state) else ()
 
     def _read(self, net: Net) -> tuple[date, ...]:
         span = Span(net.family, *net.bounds, "range")

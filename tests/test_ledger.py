@@ -139,7 +139,10 @@ def test_a_ledger_is_what_a_plain_model_says(
                     )
             elif what == "mark":
                 ledger.mark(ticket, rest[0], now)
-                model.reports[ticket]["facts"][rest[0]] = day
+                facts = model.reports[ticket]["facts"]
+                if rest[0] == "sent" and "sent" not in facts:  # noted late
+                    facts |= dict.fromkeys(facts, day)
+                facts[rest[0]] = day
             else:
                 open_ = model.reports[ticket]["of"] - model.closed
                 assert ledger.close(ticket, now, "done") == len(open_)
@@ -466,3 +469,20 @@ def test_bounces_by_command(book: str, capsys: Capture, tmp_path: Path) -> None:
     said(capsys, "sent", "T-10", "--when", "2026-05-04T00:00Z")
     assert said(capsys, "bounces", str(tmp_path / "box")) == "bounced   T-10\n"
     assert said(capsys, "due").count("mail came back") == 2
+
+
+def test_what_came_of_a_report_counts_from_its_sending_whenever_that_is_noted(
+    tmp_path: Path,
+) -> None:
+    with open_ledger(tmp_path / "l", create=True) as ledger:
+        for ticket in ("T-1", "T-2"):
+            ledger.record(*both(report(ticket, "a@a.example", [1], 24, 1)), BEGIN)
+        early, late = BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=9)
+        ledger.mark("T-1", "answered", early)
+        ledger.mark("T-1", "sent", late)
+        ledger.mark("T-2", "sent", late)
+        ledger.mark("T-2", "answered", early)
+        for found in ledger.reports():
+            assert (found.state, found.sent, found.answered) == ("answered", late, late)
+        ledger.mark("T-1", "sent", late + timedelta(days=1))  # once more, and that is waited for
+        assert ledger.report("T-1").state == "sent"

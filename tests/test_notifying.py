@@ -204,6 +204,48 @@ def test_urgent_tells_the_origin_together_with_the_first(
     assert set(mails("out")) == {f"abuse@{name}.example" for _, name in names}
 
 
+def test_an_urgent_round_tells_no_presumed_perpetrator_together_with_the_first(
+    notify: Notify, capsys: Capture, tmp_path: Path
+) -> None:
+    names = (("AL-RIPE", "alder"), ("BI-RIPE", "birch"), ("CE-RIPE", "birch"))
+    (tmp_path / "ripe.db").write_text(HOSTED + "".join(ROLE.format(*each) for each in names))
+    (tmp_path / "routes").write_text("10.0.1.0\t24\t64500\n")
+    build([str(tmp_path / "ripe.db")], str(tmp_path / "x"), routes=[str(tmp_path / "routes")])
+    Path("u.csv").write_text("ip,category\n10.0.1.9,c2\n")
+    Path("them").write_text("Birch Hosting\n")
+    assert notify("u.csv", "-f", "jsonl", "-i", "x", "--urgent", "--perpetrators", "them") == 0
+    (ladder,) = listed(capsys)
+    assert [rung["kinds"] for rung in ladder["rungs"]] == [["holder"], ["lessee", "origin-as"]]
+    assert ladder["next"] == [1]
+    assert any("presumed perpetrator" in note for note in ladder["rungs"][1]["notes"])
+    assert not ladder["rungs"][1]["said"]
+    # Where it is the first rung itself, it is told once.
+    Path("o.csv").write_text("ip,category\n10.0.1.9,c2\n")
+    assert notify("o.csv", "-f", "jsonl", "-i", "x", "--urgent") == 0
+    (ladder,) = listed(capsys)
+    assert ladder["next"] == [1]
+
+
+@pytest.mark.parametrize("rows", [("phishing", "scan"), ("scan", "phishing")])
+@pytest.mark.parametrize("last", [9, 10])  # of one address, of two
+def test_each_case_of_a_mail_waits_its_own_hours(
+    notify: Notify, capsys: Capture, rows: tuple[str, str], last: int
+) -> None:
+    first, second = rows
+    Path("w.csv").write_text(
+        f"ip,time,category\n252.16.1.9,2026-03-02,{first}\n252.16.1.{last},2026-03-03,{second}\n"
+    )
+    assert notify("w.csv", "-o", "w", "--ledger", "w.db") == 0
+    with open_ledger("w.db") as ledger:
+        (report,) = ledger.reports()
+        ledger.mark(report.ticket, "sent", _time(MONDAY))
+        due = {time: [item.case.incident.category for item in ledger.due(_time(time))]
+               for time in (MONDAY, TUESDAY, FRIDAY)}  # fmt: skip
+    assert due[MONDAY] == []
+    assert due[TUESDAY] == ["phishing"]
+    assert sorted(due[FRIDAY]) == ["phishing", "scan"]
+
+
 def test_a_presumed_perpetrator_is_not_told_first(notify: Notify, capsys: Capture) -> None:
     Path("them").write_text("# by the desk\nmondfisch streaming LIMITED\n")
     assert notify("i.csv", "-f", "jsonl", "--perpetrators", "them") == 0
